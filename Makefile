@@ -1,0 +1,2 @@
+build/medley:
+	cmake -S . -B build && cmake --build build -j2

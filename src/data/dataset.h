@@ -1,0 +1,47 @@
+/* dataset.h: cases with missing modalities, on disk by the contract of docs/formats.md:
+ *
+ *   DATA/manifest.json, DATA/splits.json, DATA/CASE/CASE-MOD.nii.gz (as acquired),
+ *   DATA/CASE/CASE-MOD.target.nii.gz (harmonised to [0,1], where it differs), CASE-label.nii.gz, CASE-fov.nii.gz.
+ * A folder without a manifest is read too: DATA/CASE/CASE-MOD.nii.gz or flat DATA/CASE-MOD.nii.gz, or one case folder.
+ * A modality is missing when its file is. */
+#ifndef MED_DATA_DATASET_H
+#define MED_DATA_DATASET_H
+
+#include "base/modset.h"
+#include "image/volume.h"
+
+typedef struct med_case {
+    char *name, *dir;        /* dir: where its files are */
+    med_modset observed;     /* bits by the dataset's modality order */
+} med_case;
+
+typedef struct med_dataset { /* owned; med_dataset_free */
+    char *path, *name;
+    int n_mods;
+    char mods[MED_MAX_MODS][MED_MOD_NAME]; /* us, t2, cet1, flair first, then others by name */
+    char anchor[MED_MOD_NAME];             /* "" unknown */
+    int n_cases;
+    med_case *cases;                       /* by name */
+    bool has_manifest;
+    char hash[65];                         /* SHA-256 over names and sizes or manifest hashes */
+} med_dataset;
+
+/* MED_EINPUT, MED_EFORMAT: says which file and what is wrong. */
+MED_CHECK med_status med_dataset_open(const char *path, med_dataset **out);
+void med_dataset_free(med_dataset *d);
+int med_dataset_mod(const med_dataset *d, const char *mod);  /* index, -1 */
+int med_dataset_case(const med_dataset *d, const char *name); /* index, -1 */
+
+/* Case indices of one part ("train", "val", "test") of fold 0..; a dataset without splits has all cases in every part.
+ * *indices is owned. */
+MED_CHECK med_status med_dataset_split(const med_dataset *d, int fold, const char *part, int **indices, int *n);
+
+/* Paths (owned), whether or not the file exists: kind NULL -> CASE-MOD.nii.gz (or .nii when that is there), "target" -> CASE-MOD.target.nii.gz. */
+char *med_case_path(const med_case *c, const char *mod, const char *kind);
+
+/* Load one modality at network scale: as input (min-max rule) or as target (CASE-MOD.target.nii.gz by the target
+ * rule where it exists, else the input rule). Negative voxels are lifted with a warning. */
+MED_CHECK med_status med_case_load_input(const med_case *c, const char *mod, med_volume **out);
+MED_CHECK med_status med_case_load_target(const med_case *c, const char *mod, med_volume **out);
+
+#endif

@@ -1,0 +1,17 @@
+/* backend.h: a backend is a table of kernels; an empty slot of the CPU means the op's reference loop. */
+#ifndef MED_ENGINE_BACKEND_H
+#define MED_ENGINE_BACKEND_H
+
+#include <stdbool.h>
+#include "engine/node.h"
+
+typedef struct med_backend {
+    const char *name;                /* "cpu-avx512", "cpu-avx2", "cpu-portable" */
+    med_kernel *kernel[MED_N_OPS];   /* f32 */
+    bool writes_side[MED_N_OPS];     /* this kernel can also write norm_stats of its output (call->side) */
+} med_backend;
+
+/* The best table this processor can run; environment MEDLEY_ISA=avx512|avx2|portable chooses a lesser one. */
+const med_backend *med_backend_cpu(void);
+
+#endif

@@ -1,0 +1,118 @@
+/* node.h: the inside of a graph, for ops, rewrites, planner and backends. */
+#ifndef MED_ENGINE_NODE_H
+#define MED_ENGINE_NODE_H
+
+#include <stddef.h>
+#include "base/memory.h"
+#include "engine/graph.h"
+
+/* Op ids, from the list. */
+typedef enum med_op_id {
+#define OP(name) MED_OP_##name,
+#include "engine/op/ops.def"
+#undef OP
+    MED_N_OPS
+} med_op_id;
+
+/* Kinds of element-wise functions, from their list. */
+typedef enum med_unary_kind {
+#define UNARY(name, f, df) MED_UNARY_##name,
+#include "engine/op/unary.def"
+#undef UNARY
+    MED_N_UNARY,
+    MED_UNARY_none = MED_N_UNARY /* identity, where a kind is optional */
+} med_unary_kind;
+
+enum { MED_MAX_IN = 18 };
+
+typedef struct med_op med_op;
+
+/* Input 0 is read as  act((x - mean) * rstd) * scale  without being stored so ("prologue", set by a rewrite).
+ * stats: value of norm_stats [N,C,2] = (mean, rstd), or none; scale: [N,C,1,1], or none. Padding is added after it. */
+typedef struct med_prologue {
+    med_val stats, scale;
+    med_unary_kind act;
+    double param; /* of act: slope */
+} med_prologue;
+
+typedef struct med_node {
+    med_op_id id;
+    const med_op *op; /* med_ops[id] */
+    int n_in;
+    med_val *in;
+    const void *attr;
+    med_shape shape;
+    const char *name;
+    med_prologue pro;
+    med_val side; /* norm_stats node whose value this node's kernel also writes (epilogue), or none */
+} med_node;
+
+/* A tensor in memory. f64 in reference runs, f32 else. data NULL: not there. */
+typedef struct med_view {
+    union { float *f32; double *f64; void *data; };
+    med_shape shape;
+} med_view;
+
+/* One evaluation of one node. */
+typedef struct med_call {
+    const med_node *node;
+    int n_in;
+    med_view in[MED_MAX_IN];
+    med_view stats, scale; /* the prologue's, data NULL when none */
+    med_view out, side;
+} med_call;
+
+typedef void med_kernel(const med_call *call);
+
+enum {
+    MED_OP_LEAF = 1,      /* input, param, fill: no computation while running */
+    MED_OP_VIEW = 2,      /* the output is the memory of input 0 */
+    MED_OP_INPLACE = 4,   /* the output may take the memory of input 0 (element i depends on element i only) */
+    MED_OP_PROLOGUE = 8,  /* kernels honour node->pro; the reference loop never sees it (the executor applies it) */
+};
+
+struct med_op {
+    const char *name;
+    int min_in, max_in;
+    size_t attr_size;
+    unsigned flags;
+    /* Checks inputs and sets the shape; on a bad call returns med_fail(MED_EUSAGE, ...). */
+    med_status (*infer)(const med_node *n, const med_shape *in, med_shape *out);
+    /* Adds nodes: dx[i] = gradient for input i, MED_NONE where wants[i] is 0 or there is none. NULL: refuses. */
+    void (*grad)(med_graph *g, med_val self, med_val dy, const char *wants, med_val *dx);
+    /* Plain loops in double on f64 views: the definition. */
+    med_kernel *reference;
+};
+
+extern const med_op *const med_ops[MED_N_OPS];
+
+/* Element-wise functions: value and derivative at x. */
+typedef struct med_unary_fn {
+    const char *name;
+    double (*f)(double x, double p);
+    double (*df)(double x, double p);
+} med_unary_fn;
+extern const med_unary_fn med_unary_table[MED_N_UNARY];
+
+/* Add a node; `attr` is copied. Poison in, or a failing shape rule, gives poison out. */
+med_val med_node_add(med_graph *g, med_op_id op, const med_val *in, int n_in, const void *attr);
+const med_node *med_node_of(const med_graph *g, med_val v);
+med_node *med_node_mutable(med_graph *g, med_val v);
+int med_graph_n_nodes(const med_graph *g);
+
+/* Attributes, by op. Ops that are not here have none. */
+typedef struct { double value; med_shape shape; } med_fill_attr;
+typedef struct { med_conv_attr conv; med_shape like; } med_conv_grad_attr;  /* conv2d_grad_input: x's shape; conv2d_grad_weight: w's */
+typedef struct { med_shape like; } med_like_attr;                           /* depthwise2d_grad_weight, reduce, broadcast, reshape */
+typedef struct { double eps; } med_norm_attr;                               /* norm_stats */
+typedef struct { med_unary_kind kind; double param; } med_unary_attr;       /* unary, unary_grad, normalize_grad */
+typedef struct { double a, b; } med_scale_shift_attr;
+typedef struct { double scale; } med_sum_attr;                              /* sum */
+typedef struct { int trans_a, trans_b; } med_matmul_attr;
+typedef struct { int dim; int64_t start, size; } med_slice_attr;            /* slice; place: size = full size of dim */
+typedef struct { int dim; } med_concat_attr;
+typedef struct { double threshold, fill; } med_mask_attr;
+typedef struct { double floor; } med_poe_attr;
+typedef struct { double temperature; } med_temperature_attr;                /* sample, sample_grad, kl */
+
+#endif

@@ -1,0 +1,45 @@
+/* plan.h: turn a graph into one buffer and a list of kernel calls, and run it.
+ *
+ * Planning rewrites (fusion rules in rewrite.h), drops what no output needs, packs activations by liveness into one
+ * allocation. Running allocates nothing. */
+#ifndef MED_ENGINE_PLAN_H
+#define MED_ENGINE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "engine/graph.h"
+
+typedef struct med_plan med_plan;
+
+typedef struct med_plan_options {
+    bool is_reference;   /* everything in double by the reference loops (doctor, tests) */
+    bool is_frozen;      /* parameters never change between runs: what depends on them alone is computed once */
+    bool no_fusion;      /* leave the graph as built (tests compare both) */
+} med_plan_options;
+
+/* The graph is borrowed, rewritten in place, and must outlive the plan. Reports the graph's first error. */
+MED_CHECK med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **out);
+void med_plan_free(med_plan *plan); /* NULL is fine */
+
+/* Bytes of the activation buffer; number of kernel calls. */
+size_t med_plan_bytes(const med_plan *plan);
+int med_plan_n_calls(const med_plan *plan);
+
+/* Point a leaf at memory (borrowed, f32, must stay while running). In reference plans the values are converted at each run. */
+void med_plan_bind(med_plan *plan, med_val leaf, const float *data);
+/* A frozen plan computes parameter-only nodes at the first run after this. */
+void med_plan_params_changed(med_plan *plan);
+/* MED_EUSAGE names a leaf that was not bound. */
+MED_CHECK med_status med_plan_run(med_plan *plan);
+/* Value of an output after a run, as f32 / as double (copied; n = element count). */
+void med_plan_read(const med_plan *plan, med_val output, float *to);
+void med_plan_read_f64(const med_plan *plan, med_val output, double *to);
+/* Borrowed pointer to an output's f32 memory, valid until the next run; NULL in reference plans. */
+const float *med_plan_data(const med_plan *plan, med_val output);
+
+/* Time per op name since creation, for `medley bench` (only counted when enabled). */
+void med_plan_profile(med_plan *plan, bool is_on);
+typedef struct med_op_time { const char *op; const char *detail; int n_calls; double seconds; double gflop; } med_op_time;
+int med_plan_times(const med_plan *plan, med_op_time *out, int max); /* sorted, longest first */
+
+#endif

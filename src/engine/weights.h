@@ -1,0 +1,42 @@
+/* weights.h: named f32 tensors of a model, in memory or mapped from a file; safetensors in and out. */
+#ifndef MED_ENGINE_WEIGHTS_H
+#define MED_ENGINE_WEIGHTS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include "engine/shape.h"
+#include "base/status.h"
+
+typedef struct med_weights med_weights; /* owned; tensors keep the order in which they were added */
+
+typedef enum med_dtype { MED_F32, MED_F64, MED_I64, MED_U8 } med_dtype;
+typedef struct med_tensor {
+    const char *name;
+    med_dtype dtype;
+    med_shape shape;
+    void *data; /* n elements; read-only where the file is mapped */
+} med_tensor;
+
+med_weights *med_weights_create(void);
+void med_weights_free(med_weights *w);
+int med_weights_count(const med_weights *w);
+const med_tensor *med_weights_at(const med_weights *w, int i);
+const med_tensor *med_weights_find(const med_weights *w, const char *name); /* NULL when absent; hashed */
+/* Add a tensor with its own zeroed memory; the name is copied. MED_EUSAGE on a duplicate. */
+MED_CHECK med_status med_weights_add(med_weights *w, const char *name, med_dtype dtype, med_shape shape, med_tensor **out);
+
+/* Metadata: texts under "__metadata__". */
+const char *med_weights_meta(const med_weights *w, const char *key);
+void med_weights_set_meta(med_weights *w, const char *key, const char *value);
+
+/* Safetensors by mapping: header checked against the file's size before anything is allocated (lengths, offsets
+ * that overlap or leave gaps, dtype, duplicate names). F32, F64, I64, U8 as stored; F16 and BF16 are converted to F32. */
+MED_CHECK med_status med_weights_load(const char *path, med_weights **out);
+MED_CHECK med_status med_weights_save(const med_weights *w, const char *path);
+/* PyTorch state dict, zip or legacy pickle stream (pth.c): tensors only, refuses every opcode that a state dict
+ * does not need, by name; executes nothing. */
+MED_CHECK med_status med_weights_load_pth(const char *path, med_weights **out);
+/* Either, by content. */
+MED_CHECK med_status med_weights_load_any(const char *path, med_weights **out);
+
+#endif
