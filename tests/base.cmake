@@ -1,0 +1,2 @@
+med_test(unit/thread)
+med_test(unit/random)
