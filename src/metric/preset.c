@@ -1,0 +1,148 @@
+/* preset.c: the two presets, and the walk over a volume's slices. */
+#include "metric/preset.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/memory.h"
+#include "base/thread.h"
+
+/* ---- strict -------------------------------------------------------------------------------------------------- */
+
+static bool prepare_strict(med_slice_pair *pair, double *prediction, double *reference, uint8_t *mask) {
+    long n_pixels = (long)pair->rows * pair->cols, n_fov = 0;
+    (void)prediction;
+    for (long p = 0; p < n_pixels; p++) n_fov += mask[p] = reference[p] > -1;
+    pair->mask = mask;
+    pair->range = 2;
+    return n_fov && n_fov * 100 >= n_pixels;
+}
+
+const med_preset med_preset_strict = {
+    .name = "strict",
+    .summary = "values in [-1,1], only the reference's field of view, Gaussian SSIM",
+    .prepare = prepare_strict,
+    .columns = {{"l1", &med_metric_l1},
+                {"mse", &med_metric_mse},
+                {"psnr", &med_metric_psnr},
+                {"ssim", &med_metric_ssim_gaussian}},
+};
+
+/* ---- mmhvae -------------------------------------------------------------------------------------------------- */
+
+static void to_bytes(double *v, long n) {
+    for (long p = 0; p < n; p++) v[p] = trunc(255 * (v[p] + 1) / 2);
+}
+
+static bool prepare_mmhvae(med_slice_pair *pair, double *prediction, double *reference, uint8_t *mask) {
+    long n_pixels = (long)pair->rows * pair->cols;
+    (void)mask;
+    to_bytes(prediction, n_pixels);
+    to_bytes(reference, n_pixels);
+    double lo = INFINITY, hi = -INFINITY, sum = 0;
+    for (long p = 0; p < n_pixels; p++) {
+        lo = fmin(lo, reference[p]);
+        hi = fmax(hi, reference[p]);
+        sum += reference[p];
+    }
+    pair->range = hi - lo;
+    return sum > 0;
+}
+
+const med_preset med_preset_mmhvae = {
+    .name = "mmhvae",
+    .summary = "0..255, whole slices, R of the reference slice, row-wise SSIM: as published",
+    .prepare = prepare_mmhvae,
+    .columns = {{"l1", &med_metric_l1},
+                {"mse", &med_metric_mse},
+                {"psnr", &med_metric_psnr},
+                {"ssim_rows", &med_metric_ssim_rows},
+                {"ssim", &med_metric_ssim}},
+};
+
+const med_preset *const med_presets[] = {&med_preset_strict, &med_preset_mmhvae, NULL};
+
+const med_preset *med_preset_find(const char *name) {
+    for (int i = 0; med_presets[i]; i++)
+        if (!strcmp(med_presets[i]->name, name)) return med_presets[i];
+    return NULL;
+}
+
+int med_preset_column_index(const med_preset *preset, const char *name) {
+    for (int c = 0; preset->columns[c].name; c++)
+        if (!strcmp(preset->columns[c].name, name)) return c;
+    return -1;
+}
+
+/* ---- the walk ------------------------------------------------------------------------------------------------ */
+
+typedef struct walk {
+    const med_preset *preset;
+    const med_volume *prediction, *reference;
+    med_slice_scores *slices;
+} walk;
+
+/* Slice k as an array [i][j]: volumes store i fastest, images here j. */
+static void copy_slice(const med_volume *v, int k, double *out) {
+    int rows = v->grid.n[0], cols = v->grid.n[1];
+    for (int j = 0; j < cols; j++) {
+        const float *line = med_volume_at(v, 0, j, k);
+        for (int i = 0; i < rows; i++) out[(size_t)i * (size_t)cols + (size_t)j] = line[i];
+    }
+}
+
+static void score_slice(void *context, int k) {
+    const walk *w = context;
+    med_slice_pair pair = {.rows = w->reference->grid.n[0], .cols = w->reference->grid.n[1]};
+    size_t n = (size_t)pair.rows * (size_t)pair.cols;
+    double *prediction = med_alloc(sizeof(double) * n), *reference = med_alloc(sizeof(double) * n);
+    uint8_t *mask = med_alloc(n);
+    copy_slice(w->prediction, k, prediction);
+    copy_slice(w->reference, k, reference);
+    pair.prediction = prediction;
+    pair.reference = reference;
+    med_slice_scores *out = &w->slices[k];
+    *out = (med_slice_scores){.is_scored = w->preset->prepare(&pair, prediction, reference, mask)};
+    for (int c = 0; out->is_scored && w->preset->columns[c].name; c++)
+        out->value[c] = w->preset->columns[c].metric->score(&pair);
+    free(mask);
+    free(reference);
+    free(prediction);
+}
+
+med_status med_score_slices(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
+                            med_slice_scores *slices) {
+    const int *a = prediction->grid.n, *b = reference->grid.n;
+    if (a[0] != b[0] || a[1] != b[1] || a[2] != b[2])
+        return med_fail(MED_EFORMAT, "prediction has %d x %d x %d voxels, reference %d x %d x %d: they must lie on one grid",
+                        a[0], a[1], a[2], b[0], b[1], b[2]);
+    if (!med_grid_equal(prediction->grid, reference->grid, 1e-3))
+        return med_fail(MED_EFORMAT, "prediction and reference have the same size but their corners lie more than 0.001 mm "
+                                     "apart: resample one to the other's grid first");
+    walk w = {preset, prediction, reference, slices};
+    med_parallel(b[2], score_slice, &w);
+    return MED_OK;
+}
+
+med_case_scores med_case_scores_of(const med_preset *preset, const med_slice_scores *slices, int n_slices) {
+    med_case_scores out = {0};
+    double *values = med_alloc(sizeof(double) * (size_t)(n_slices + 1));
+    for (int c = 0; preset->columns[c].name; c++) {
+        out.n_slices = 0;
+        for (int k = 0; k < n_slices; k++)
+            if (slices[k].is_scored) values[out.n_slices++] = slices[k].value[c];
+        out.column[c] = med_summarise(values, out.n_slices);
+    }
+    free(values);
+    return out;
+}
+
+med_status med_score_case(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
+                          med_case_scores *out) {
+    int n_slices = reference->grid.n[2];
+    med_slice_scores *slices = med_alloc(sizeof(*slices) * (size_t)n_slices);
+    med_status status = med_score_slices(preset, prediction, reference, slices);
+    if (status == MED_OK) *out = med_case_scores_of(preset, slices, n_slices);
+    free(slices);
+    return status;
+}

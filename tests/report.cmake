@@ -1,0 +1,1 @@
+med_test(metric/quality)
