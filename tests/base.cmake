@@ -1,2 +1,3 @@
 med_test(unit/thread)
 med_test(unit/random)
+med_test(unit/file)

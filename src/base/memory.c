@@ -1,7 +1,11 @@
-/* memory.c: arenas as a list of growing blocks; large buffers by aligned_alloc. */
+/* memory.c: arenas as a list of growing blocks; large buffers by aligned_alloc.
+ *
+ * Environment MEDLEY_FAIL_ALLOC=N makes the N-th large buffer of this process fail (for tests). */
 #include "base/memory.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,9 +83,15 @@ char *med_format(const char *format, ...) {
     return text;
 }
 
+static bool is_chosen_to_fail(void) {
+    static atomic_long n_buffers;
+    const char *chosen = getenv("MEDLEY_FAIL_ALLOC");
+    return chosen && atomic_fetch_add(&n_buffers, 1) + 1 == atol(chosen);
+}
+
 med_status med_buffer_alloc(size_t n_bytes, const char *what, void **out) {
     size_t rounded = (n_bytes + 63) / 64 * 64;
-    *out = rounded < n_bytes ? NULL : aligned_alloc(64, rounded ? rounded : 64);
+    *out = rounded < n_bytes || is_chosen_to_fail() ? NULL : aligned_alloc(64, rounded ? rounded : 64);
     if (!*out) return med_fail(MED_ENOMEM, "not enough memory for %s: %.1f MB asked for", what, (double)n_bytes / 1e6);
     return MED_OK;
 }

@@ -1,12 +1,7 @@
 /* Random numbers: Random123's known answers, moments and tails, and that a number depends on nothing but its key. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <cmocka.h>
+#include "testing.h"
+
 #include <math.h>
-#include <string.h>
 #include "base/random.h"
 #include "base/thread.h"
 

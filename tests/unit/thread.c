@@ -1,16 +1,9 @@
 /* The pool: every task once, nesting, resizing, callers from several threads, scratch memory. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <cmocka.h>
+#include "testing.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "base/thread.h"
 
 enum { N = 1000 };
