@@ -14,4 +14,7 @@ typedef struct med_backend {
 /* The best table this processor can run; environment MEDLEY_ISA=avx512|avx2|portable chooses a lesser one. */
 const med_backend *med_backend_cpu(void);
 
+/* Run one call by the op's reference loop on f32 data: the definition that fast kernels are tested against. */
+void med_call_reference(const med_call *call);
+
 #endif

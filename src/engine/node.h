@@ -99,6 +99,8 @@ med_val med_node_add(med_graph *g, med_op_id op, const med_val *in, int n_in, co
 const med_node *med_node_of(const med_graph *g, med_val v);
 med_node *med_node_mutable(med_graph *g, med_val v);
 int med_graph_n_nodes(const med_graph *g);
+int med_graph_n_outputs(const med_graph *g);
+med_val med_graph_output(const med_graph *g, int i);
 
 /* Attributes, by op. Ops that are not here have none. */
 typedef struct { double value; med_shape shape; } med_fill_attr;

@@ -11,7 +11,13 @@
 
 typedef struct med_plan med_plan;
 
+/* Activation memory that several plans share when only one of them runs at a time; grows to the largest. */
+typedef struct med_workspace med_workspace;
+med_workspace *med_workspace_create(void);
+void med_workspace_free(med_workspace *w); /* after its plans; NULL is fine */
+
 typedef struct med_plan_options {
+    med_workspace *workspace; /* borrowed; NULL: the plan has its own */
     bool is_reference;   /* everything in double by the reference loops (doctor, tests) */
     bool is_frozen;      /* parameters never change between runs: what depends on them alone is computed once */
     bool no_fusion;      /* leave the graph as built (tests compare both) */
@@ -37,9 +43,9 @@ void med_plan_read_f64(const med_plan *plan, med_val output, double *to);
 /* Borrowed pointer to an output's f32 memory, valid until the next run; NULL in reference plans. */
 const float *med_plan_data(const med_plan *plan, med_val output);
 
-/* Time per op name since creation, for `medley bench` (only counted when enabled). */
+/* Time per run by op, for `medley bench`: counted from the moment it is switched on. */
 void med_plan_profile(med_plan *plan, bool is_on);
-typedef struct med_op_time { const char *op; const char *detail; int n_calls; double seconds; double gflop; } med_op_time;
-int med_plan_times(const med_plan *plan, med_op_time *out, int max); /* sorted, longest first */
+typedef struct med_op_time { const char *op; int n_calls; double seconds, gflop; } med_op_time; /* of one run */
+int med_plan_times(const med_plan *plan, med_op_time *out, int max); /* longest first; returns how many */
 
 #endif

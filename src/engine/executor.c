@@ -1,0 +1,130 @@
+/* executor.c: calls the kernels of a plan in order; an op without a fast kernel runs its reference loop in double. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/thread.h"
+#include "engine/plan_impl.h"
+
+static med_view view_of(const med_plan *p, med_val v) {
+    med_view view = {.data = NULL};
+    if (v.id >= 0) {
+        view.data = med_plan_memory(p, v);
+        view.shape = med_node_of(p->graph, v)->shape;
+    }
+    return view;
+}
+
+/* a = act((x - mean) * rstd) * scale in double, as a prologue reads input 0. */
+static void apply_prologue(const med_call *c, double *x) {
+    med_shape s = c->in[0].shape;
+    int64_t plane = s.dim[2] * s.dim[3];
+    for (int64_t m = 0; m < s.dim[0] * s.dim[1]; m++)
+        for (int64_t i = m * plane; i < (m + 1) * plane; i++) {
+            if (c->stats.data) x[i] = (x[i] - c->stats.f32[2 * m]) * c->stats.f32[2 * m + 1];
+            if (c->node->pro.act != MED_UNARY_none) x[i] = med_unary_table[c->node->pro.act].f(x[i], c->node->pro.param);
+            if (c->scale.data) x[i] *= c->scale.f32[m];
+        }
+}
+
+static double *to_double(med_view v) {
+    int64_t n = med_shape_count(v.shape);
+    double *d = med_alloc((size_t)n * sizeof *d);
+    for (int64_t i = 0; i < n; i++) d[i] = v.f32[i];
+    return d;
+}
+
+/* The definition of an op on f32 data: convert, run the reference loop, convert back. */
+void med_call_reference(const med_call *c) {
+    med_call wide = *c;
+    for (int i = 0; i < c->n_in; i++) wide.in[i].f64 = to_double(c->in[i]);
+    if (c->n_in > 0 && c->in[0].shape.rank == 4) apply_prologue(c, wide.in[0].f64);
+    int64_t n = med_shape_count(c->out.shape);
+    wide.out.f64 = med_alloc((size_t)n * sizeof(double));
+    c->node->op->reference(&wide);
+    for (int64_t i = 0; i < n; i++) c->out.f32[i] = (float)wide.out.f64[i];
+    for (int i = 0; i < c->n_in; i++) free(wide.in[i].f64);
+    free(wide.out.f64);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void med_plan_execute(med_plan *p) {
+    for (int k = 0; k < p->n_calls; k++) {
+        int id = p->call[k];
+        if (p->is_frozen[id] && p->frozen_is_done) continue;
+        const med_node *n = med_node_of(p->graph, (med_val){id});
+        med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}), .stats = view_of(p, n->pro.stats),
+                      .scale = view_of(p, n->pro.scale), .side = view_of(p, n->side)};
+        for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i]);
+        double start = p->is_profiled ? now() : 0;
+        med_kernel *kernel = p->options.is_reference ? n->op->reference : p->backend->kernel[n->id];
+        if (kernel) kernel(&c);
+        else med_call_reference(&c);
+        if (p->is_profiled) p->seconds[id] += now() - start;
+    }
+    p->n_runs++;
+}
+
+void med_plan_profile(med_plan *p, bool is_on) {
+    p->is_profiled = is_on;
+    memset(p->seconds, 0, (size_t)p->n_nodes * sizeof *p->seconds);
+    p->n_runs = 0;
+}
+
+/* Nominal multiply-adds of convolutions and matrix products, twice. */
+static double gflop_of(const med_plan *p, const med_node *n) {
+    double out = (double)med_shape_count(n->shape);
+    switch (n->id) {
+    case MED_OP_conv2d: {
+        med_shape w = med_val_shape(p->graph, n->in[1]);
+        return 2e-9 * out * (double)(w.dim[1] * w.dim[2] * w.dim[3]);
+    }
+    case MED_OP_conv2d_grad_input: {
+        med_shape w = med_val_shape(p->graph, n->in[1]), y = med_val_shape(p->graph, n->in[0]);
+        return 2e-9 * (double)med_shape_count(y) * (double)(w.dim[1] * w.dim[2] * w.dim[3]);
+    }
+    case MED_OP_conv2d_grad_weight: {
+        med_shape y = med_val_shape(p->graph, n->in[1]);
+        return 2e-9 * out * (double)(y.dim[0] * y.dim[2] * y.dim[3]);
+    }
+    case MED_OP_depthwise2d:
+    case MED_OP_depthwise2d_grad_input: {
+        med_shape w = med_val_shape(p->graph, n->in[1]);
+        return 2e-9 * out * (double)(w.dim[2] * w.dim[3]);
+    }
+    case MED_OP_depthwise2d_grad_weight: {
+        med_shape y = med_val_shape(p->graph, n->in[1]);
+        return 2e-9 * (double)med_shape_count(y) * (double)(n->shape.dim[2] * n->shape.dim[3]);
+    }
+    case MED_OP_matmul: return 2e-9 * out * (double)med_val_shape(p->graph, n->in[0]).dim[!((const med_matmul_attr *)n->attr)->trans_a];
+    default: return 0;
+    }
+}
+
+static int slower_first(const void *a, const void *b) {
+    double d = ((const med_op_time *)b)->seconds - ((const med_op_time *)a)->seconds;
+    return d > 0 ? 1 : d < 0 ? -1 : 0;
+}
+
+int med_plan_times(const med_plan *p, med_op_time *out, int max) {
+    int n_out = 0;
+    for (int k = 0; k < p->n_calls; k++) {
+        const med_node *n = med_node_of(p->graph, (med_val){p->call[k]});
+        int i = 0;
+        while (i < n_out && strcmp(out[i].op, n->op->name) != 0) i++;
+        if (i == n_out) {
+            if (n_out == max) continue;
+            out[n_out++] = (med_op_time){.op = n->op->name};
+        }
+        out[i].n_calls++;
+        out[i].seconds += p->seconds[p->call[k]] / (double)(p->n_runs ? p->n_runs : 1);
+        out[i].gflop += gflop_of(p, n);
+    }
+    qsort(out, (size_t)n_out, sizeof *out, slower_first);
+    return n_out;
+}

@@ -1,0 +1,150 @@
+/* layout.c: where every value lies. Activations share one buffer: a block is taken when its node runs and given back
+ * after the last node that reads it; the smallest free block that fits is taken. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/node.h"
+#include "engine/plan_impl.h"
+
+enum { ALIGN = 64 };
+
+typedef struct block { size_t offset, size; } block;
+typedef struct free_list {
+    block *item; /* by offset, never adjacent */
+    int n, capacity;
+    size_t top;  /* end of the buffer so far */
+} free_list;
+
+static void insert_block(free_list *f, int at, block b) {
+    if (f->n == f->capacity) {
+        f->capacity = f->capacity ? 2 * f->capacity : 64;
+        f->item = realloc(f->item, (size_t)f->capacity * sizeof *f->item);
+        med_assert(f->item != NULL);
+    }
+    memmove(f->item + at + 1, f->item + at, (size_t)(f->n - at) * sizeof *f->item);
+    f->item[at] = b;
+    f->n++;
+}
+
+static void remove_block(free_list *f, int at) {
+    memmove(f->item + at, f->item + at + 1, (size_t)(--f->n - at) * sizeof *f->item);
+}
+
+static size_t take(free_list *f, size_t size) {
+    int best = -1;
+    for (int i = 0; i < f->n; i++)
+        if (f->item[i].size >= size && (best < 0 || f->item[i].size < f->item[best].size)) best = i;
+    if (best >= 0) {
+        size_t offset = f->item[best].offset;
+        f->item[best].offset += size;
+        f->item[best].size -= size;
+        if (f->item[best].size == 0) remove_block(f, best);
+        return offset;
+    }
+    size_t offset = f->top;
+    if (f->n && f->item[f->n - 1].offset + f->item[f->n - 1].size == f->top) { /* extend the free end */
+        offset = f->item[f->n - 1].offset;
+        remove_block(f, f->n - 1);
+    }
+    f->top = offset + size;
+    return offset;
+}
+
+static void give_back(free_list *f, block b) {
+    int i = 0;
+    while (i < f->n && f->item[i].offset < b.offset) i++;
+    insert_block(f, i, b);
+    if (i + 1 < f->n && f->item[i].offset + f->item[i].size == f->item[i + 1].offset) {
+        f->item[i].size += f->item[i + 1].size;
+        remove_block(f, i + 1);
+    }
+    if (i > 0 && f->item[i - 1].offset + f->item[i - 1].size == f->item[i].offset) {
+        f->item[i - 1].size += f->item[i].size;
+        remove_block(f, i);
+    }
+}
+
+static int root_of(const med_graph *g, int id) { /* the node whose memory this value uses */
+    const med_node *n = med_node_of(g, (med_val){id});
+    return n->op->flags & MED_OP_VIEW ? root_of(g, n->in[0].id) : id;
+}
+
+static int inputs_of(const med_node *n, int *list) {
+    int k = 0;
+    for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i].id;
+    if (n->pro.stats.id >= 0) list[k++] = n->pro.stats.id;
+    if (n->pro.scale.id >= 0) list[k++] = n->pro.scale.id;
+    return k;
+}
+
+/* Last position in the running order that reads each root; n_calls = never given back (outputs). */
+static int *last_uses(const med_plan *p) {
+    int *last = med_alloc((size_t)p->n_nodes * sizeof(int)), in[MED_MAX_IN + 2];
+    for (int i = 0; i < p->n_nodes; i++) last[i] = -1;
+    for (int c = 0; c < p->n_calls; c++)
+        for (int k = inputs_of(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) last[root_of(p->graph, in[k])] = c;
+    for (int i = 0; i < med_graph_n_outputs(p->graph); i++) last[root_of(p->graph, med_graph_output(p->graph, i).id)] = p->n_calls;
+    return last;
+}
+
+static size_t bytes_of(const med_plan *p, int id) {
+    size_t n = (size_t)med_shape_count(med_node_of(p->graph, (med_val){id})->shape) * p->item_bytes;
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static void place_persistent(med_plan *p, int id) {
+    p->place[id] = (med_place){MED_PLACE_PERSISTENT, p->n_persistent, bytes_of(p, id)};
+    p->n_persistent += p->place[id].n_bytes;
+}
+
+/* An in-place op takes over an input of its own shape that nobody reads later. */
+static bool place_on_input(med_plan *p, int id, int position, int *last) {
+    const med_node *n = med_node_of(p->graph, (med_val){id});
+    if (!(n->op->flags & MED_OP_INPLACE)) return false;
+    for (int k = 0; k < n->n_in; k++) {
+        int root = root_of(p->graph, n->in[k].id);
+        if (last[root] != position || p->place[root].kind != MED_PLACE_WORKSPACE) continue;
+        if (!med_shape_equal(med_node_of(p->graph, n->in[k])->shape, n->shape)) continue;
+        p->place[id] = p->place[root];
+        last[root] = -2; /* its block lives on under a new name */
+        return true;
+    }
+    return false;
+}
+
+static void place_output(med_plan *p, free_list *f, int id, int position, int *last) {
+    if (p->is_frozen[id]) {
+        place_persistent(p, id);
+    } else if (!place_on_input(p, id, position, last)) {
+        size_t n_bytes = bytes_of(p, id);
+        p->place[id] = (med_place){MED_PLACE_WORKSPACE, take(f, n_bytes), n_bytes};
+    }
+}
+
+void med_plan_layout(med_plan *p) {
+    for (int i = 0; i < p->n_nodes; i++) {
+        const med_node *n = med_node_of(p->graph, (med_val){i});
+        if (!p->live[i]) continue;
+        if (n->op->flags & MED_OP_VIEW) p->place[i] = (med_place){MED_PLACE_ALIAS, 0, 0};
+        else if (n->id == MED_OP_fill || (p->options.is_reference && (n->op->flags & MED_OP_LEAF))) place_persistent(p, i);
+        else if (n->op->flags & MED_OP_LEAF) p->place[i] = (med_place){MED_PLACE_BOUND, 0, 0};
+    }
+    free_list f = {0};
+    int *last = last_uses(p), in[MED_MAX_IN + 2];
+    for (int c = 0; c < p->n_calls; c++) {
+        const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
+        if (n->side.id >= 0) place_output(p, &f, n->side.id, c, last);
+        place_output(p, &f, p->call[c], c, last);
+        for (int k = inputs_of(n, in); k--;) {
+            int root = root_of(p->graph, in[k]);
+            if (last[root] != c || p->place[root].kind != MED_PLACE_WORKSPACE) continue;
+            give_back(&f, (block){p->place[root].offset, p->place[root].n_bytes});
+            last[root] = -2; /* once */
+        }
+        if (last[p->call[c]] == -1 && p->place[p->call[c]].kind == MED_PLACE_WORKSPACE) /* written, never read */
+            give_back(&f, (block){p->place[p->call[c]].offset, p->place[p->call[c]].n_bytes});
+    }
+    p->n_workspace = f.top;
+    free(f.item);
+    free(last);
+}

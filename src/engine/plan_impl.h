@@ -1,0 +1,52 @@
+/* plan_impl.h: the inside of a plan, shared by plan.c (what runs), layout.c (where it lies), executor.c (running). */
+#ifndef MED_ENGINE_PLAN_IMPL_H
+#define MED_ENGINE_PLAN_IMPL_H
+
+#include "engine/backend.h"
+#include "engine/plan.h"
+
+typedef enum med_place_kind {
+    MED_PLACE_NONE,       /* not needed */
+    MED_PLACE_BOUND,      /* a leaf: where the caller said */
+    MED_PLACE_PERSISTENT, /* constants, frozen values, outputs of frozen nodes: own memory of the plan */
+    MED_PLACE_WORKSPACE,  /* activations: shared by lifetimes */
+    MED_PLACE_ALIAS       /* a view: memory of input 0 */
+} med_place_kind;
+
+typedef struct med_place {
+    med_place_kind kind;
+    size_t offset, n_bytes;
+} med_place;
+
+struct med_workspace {
+    void *data;
+    size_t n_bytes;
+};
+
+struct med_plan {
+    med_graph *graph;
+    med_plan_options options;
+    const med_backend *backend;
+    size_t item_bytes;      /* 4, or 8 in reference plans */
+    int n_nodes;
+    char *live, *is_frozen; /* per node */
+    int *call;              /* node ids in running order */
+    int n_calls;
+    med_place *place;       /* per node */
+    const float **bound;    /* per node: leaves */
+    char *persistent;
+    size_t n_persistent, n_workspace;
+    med_workspace *workspace, *own_workspace;
+    bool frozen_is_done, is_profiled;
+    double *seconds;        /* per node, when profiled */
+    long n_runs;
+};
+
+/* Fills place[], n_persistent, n_workspace. */
+void med_plan_layout(med_plan *plan);
+/* Runs every call once; leaves are in place. */
+void med_plan_execute(med_plan *plan);
+/* Memory of a value; NULL for a leaf that is not bound. */
+void *med_plan_memory(const med_plan *plan, med_val v);
+
+#endif

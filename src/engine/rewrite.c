@@ -1,0 +1,146 @@
+/* rewrite.c: fusion rules. A rule edits the users of a pattern; nodes left without users are not planned. */
+#include <stdlib.h>
+
+#include "engine/node.h"
+#include "engine/rewrite.h"
+
+/* Live users of every node, as lists in one array: those of v are user[first[v] .. first[v+1]). Outputs count as user -1. */
+typedef struct uses {
+    int *first, *user;
+} uses;
+
+static int node_inputs(const med_node *n, med_val *list) {
+    int k = 0;
+    for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i];
+    if (n->pro.stats.id >= 0) list[k++] = n->pro.stats;
+    if (n->pro.scale.id >= 0) list[k++] = n->pro.scale;
+    return k;
+}
+
+static char *mark_live(const med_graph *g) {
+    int n = med_graph_n_nodes(g);
+    char *live = med_alloc((size_t)n);
+    for (int i = 0; i < med_graph_n_outputs(g); i++) live[med_graph_output(g, i).id] = 1;
+    for (int i = n - 1; i >= 0; i--) {
+        if (!live[i]) continue;
+        med_val in[MED_MAX_IN + 2];
+        int k = node_inputs(med_node_of(g, (med_val){i}), in);
+        while (k--) live[in[k].id] = 1;
+    }
+    return live;
+}
+
+/* `all`: also nodes that no output needs yet (while gradients are being built there are no outputs). */
+static uses find_uses(const med_graph *g, int all) {
+    int n = med_graph_n_nodes(g);
+    char *live = mark_live(g);
+    uses u = {med_alloc((size_t)(n + 2) * sizeof(int)), NULL};
+    med_val in[MED_MAX_IN + 2];
+    for (int i = 0; i < n; i++)
+        if (all || live[i])
+            for (int k = node_inputs(med_node_of(g, (med_val){i}), in); k--;) u.first[in[k].id + 2]++;
+    for (int i = 0; i < med_graph_n_outputs(g); i++) u.first[med_graph_output(g, i).id + 2]++;
+    for (int i = 2; i < n + 2; i++) u.first[i] += u.first[i - 1];
+    u.user = med_alloc((size_t)(u.first[n + 1] + 1) * sizeof(int));
+    for (int i = 0; i < n; i++)
+        if (all || live[i])
+            for (int k = node_inputs(med_node_of(g, (med_val){i}), in); k--;) u.user[u.first[in[k].id + 1]++] = i;
+    for (int i = 0; i < med_graph_n_outputs(g); i++) u.user[u.first[med_graph_output(g, i).id + 1]++] = -1;
+    free(live);
+    return u;
+}
+
+static void free_uses(uses u) {
+    free(u.first);
+    free(u.user);
+}
+
+static const med_node *at(const med_graph *g, int id) { return med_node_of(g, (med_val){id}); }
+
+void med_rewrite_biases(med_graph *g) {
+    uses u = find_uses(g, 1);
+    for (int i = 0; i < med_graph_n_nodes(g); i++) {
+        med_node *n = med_node_mutable(g, (med_val){i});
+        if ((n->id != MED_OP_conv2d && n->id != MED_OP_depthwise2d) || n->n_in < 3) continue;
+        int is_normalised = u.first[i] < u.first[i + 1];
+        for (int k = u.first[i]; k < u.first[i + 1] && is_normalised; k++)
+            is_normalised = u.user[k] >= 0 && (at(g, u.user[k])->id == MED_OP_norm_stats ||
+                                               (at(g, u.user[k])->id == MED_OP_normalize && at(g, u.user[k])->in[0].id == i));
+        if (is_normalised) n->n_in = 2;
+    }
+    free_uses(u);
+}
+
+void med_rewrite_norm_grads(med_graph *g) {
+    uses u = find_uses(g, 0);
+    for (int i = 0; i < med_graph_n_nodes(g); i++) {
+        const med_node *ug = at(g, i);
+        if (ug->id != MED_OP_unary_grad || u.first[i + 1] - u.first[i] != 1 || u.user[u.first[i]] < 0) continue;
+        med_node *ng = med_node_mutable(g, (med_val){u.user[u.first[i]]});
+        const med_node *norm = at(g, ug->in[0].id);
+        if (ng->id != MED_OP_normalize_grad || norm->id != MED_OP_normalize || ng->in[2].id != i) continue;
+        if (norm->in[0].id != ng->in[0].id || norm->in[1].id != ng->in[1].id) continue;
+        ng->attr = ug->attr; /* both are med_unary_attr */
+        ng->in[2] = ug->in[1];
+    }
+    free_uses(u);
+}
+
+/* The prologue that computes v, and in *x what it reads; false when v is none of the pattern. */
+static int match_prologue(const med_graph *g, med_val v, med_prologue *pro, med_val *x) {
+    *pro = (med_prologue){.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none};
+    *x = v;
+    const med_node *n = med_node_of(g, *x);
+    if (n->id == MED_OP_mul && n->shape.rank == 4) {
+        med_shape s = med_val_shape(g, n->in[1]);
+        if (s.dim[0] == n->shape.dim[0] && s.dim[1] == n->shape.dim[1] && s.dim[2] == 1 && s.dim[3] == 1) {
+            pro->scale = n->in[1];
+            *x = n->in[0];
+            n = med_node_of(g, *x);
+        }
+    }
+    if (n->id == MED_OP_unary) {
+        const med_unary_attr *a = n->attr;
+        if (a->kind == MED_UNARY_silu || a->kind == MED_UNARY_relu || a->kind == MED_UNARY_leaky_relu) {
+            pro->act = a->kind;
+            pro->param = a->param;
+            *x = n->in[0];
+            n = med_node_of(g, *x);
+        }
+    }
+    if (n->id == MED_OP_normalize) {
+        pro->stats = n->in[1];
+        *x = n->in[0];
+    }
+    return x->id != v.id;
+}
+
+static int reads_through(const med_graph *g, int user, int v) {
+    if (user < 0) return 0;
+    const med_node *n = at(g, user);
+    if (!(n->op->flags & MED_OP_PROLOGUE) || n->in[0].id != v || n->shape.rank < 2) return 0;
+    for (int k = 1; k < n->n_in; k++)
+        if (n->in[k].id == v) return 0;
+    return 1;
+}
+
+/* Later nodes first: once a scale is absorbed, the activation below it loses its only other user. */
+void med_rewrite_prologues(med_graph *g) {
+    uses u = find_uses(g, 0);
+    for (int v = med_graph_n_nodes(g) - 1; v >= 0; v--) {
+        med_prologue pro;
+        med_val x;
+        if (at(g, v)->shape.rank != 4 || !match_prologue(g, (med_val){v}, &pro, &x)) continue;
+        int begin = u.first[v], end = u.first[v + 1], all = begin < end;
+        for (int k = begin; k < end && all; k++) all = reads_through(g, u.user[k], v);
+        if (!all) continue;
+        for (int k = begin; k < end; k++) {
+            med_node *n = med_node_mutable(g, (med_val){u.user[k]});
+            n->pro = pro;
+            n->in[0] = x;
+        }
+        free_uses(u);
+        u = find_uses(g, 0);
+    }
+    free_uses(u);
+}

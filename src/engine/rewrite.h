@@ -1,0 +1,14 @@
+/* rewrite.h: rules that change a graph without changing what it means. Each is tested: both graphs agree. */
+#ifndef MED_ENGINE_REWRITE_H
+#define MED_ENGINE_REWRITE_H
+
+#include "engine/graph.h"
+
+/* A convolution's bias that only instance norms see has no effect (its true gradient is 0): drop it. */
+void med_rewrite_biases(med_graph *g);
+/* unary_grad(normalize(x)) inside normalize_grad -> normalize_grad through the activation, nothing stored between. */
+void med_rewrite_norm_grads(med_graph *g);
+/* act(normalize(x)) * scale in front of an op that reads through a prologue: never stored. */
+void med_rewrite_prologues(med_graph *g);
+
+#endif
