@@ -1,0 +1,335 @@
+/* mmhvae_trainer.c: the step. One plan per (observed, subset, slices, adversarial phase), all in one workspace. */
+#include "model/mmhvae_trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/plan.h"
+
+enum { MAX_LEAVES = 2 * MED_MAX_MODS };
+
+typedef struct step_plan {
+    struct step_plan *next;
+    med_mmhvae_step_key key;
+    med_graph *graph;
+    med_mmhvae_step_graph values;
+    med_plan *plan;
+    med_val *grad; /* per graph parameter */
+    float share, w_kl, w_dis;
+    float *noise[MED_MAX_PASSES][MED_MAX_LEVELS];
+} step_plan;
+
+struct med_mmhvae_trainer {
+    med_mmhvae_config config;
+    med_trainer_options options;
+    med_weights *weights, *discriminators, *gradients, *state;
+    med_workspace *workspace;
+    step_plan *plans;
+    size_t n_activation_bytes;
+};
+
+static const char discriminator_prefix[] = "disc/";
+
+static bool is_discriminator(const char *name) { return strncmp(name, discriminator_prefix, strlen(discriminator_prefix)) == 0; }
+
+static const med_tensor *parameter(const med_mmhvae_trainer *t, const char *name) {
+    return med_weights_find(is_discriminator(name) ? t->discriminators : t->weights, name);
+}
+
+/* ---- state ---- */
+
+static med_status add_state(med_mmhvae_trainer *t, const med_weights *params) {
+    for (int i = 0; i < med_weights_count(params); i++) {
+        const med_tensor *p = med_weights_at(params, i);
+        med_tensor *unused;
+        MED_TRY(med_weights_add(t->gradients, p->name, MED_F32, p->shape, &unused));
+        static const char *const moments[] = {"opt/m/", "opt/v/"};
+        for (int k = 0; k < 2; k++) {
+            char *name = med_format("%s%s", moments[k], p->name);
+            med_status status = med_weights_add(t->state, name, MED_F32, p->shape, &unused);
+            free(name);
+            MED_TRY(status);
+        }
+    }
+    return MED_OK;
+}
+
+static med_status init(med_mmhvae_trainer *t) {
+    for (int j = 0; j < t->config.n_mods; j++)
+        MED_TRY(med_discriminator_init(t->options.discriminator, t->config.mods[j], t->options.seed, t->discriminators));
+    med_tensor *steps;
+    MED_TRY(med_weights_add(t->state, "opt/steps", MED_I64, med_shape_1(2), &steps));
+    MED_TRY(add_state(t, t->weights));
+    return add_state(t, t->discriminators);
+}
+
+med_status med_mmhvae_trainer_create(const med_mmhvae_config *c, med_trainer_options o, med_weights *weights,
+                                     med_mmhvae_trainer **out) {
+    med_mmhvae_trainer *t = med_alloc(sizeof *t);
+    t->config = *c;
+    t->options = o;
+    t->weights = weights;
+    t->discriminators = med_weights_create();
+    t->gradients = med_weights_create();
+    t->state = med_weights_create();
+    t->workspace = med_workspace_create();
+    med_status status = init(t);
+    if (status != MED_OK) {
+        med_mmhvae_trainer_free(t);
+        t = NULL;
+    }
+    *out = t;
+    return status;
+}
+
+static void free_plan(step_plan *p) {
+    for (int i = 0; i < MED_MAX_PASSES; i++)
+        for (int l = 0; l < MED_MAX_LEVELS; l++) free(p->noise[i][l]);
+    med_plan_free(p->plan);
+    med_graph_free(p->graph);
+    free(p->grad);
+    free(p);
+}
+
+void med_mmhvae_trainer_free(med_mmhvae_trainer *t) {
+    if (!t) return;
+    for (step_plan *p = t->plans, *next; p; p = next) {
+        next = p->next;
+        free_plan(p);
+    }
+    med_weights_free(t->weights);
+    med_weights_free(t->discriminators);
+    med_weights_free(t->gradients);
+    med_weights_free(t->state);
+    med_workspace_free(t->workspace);
+    free(t);
+}
+
+/* ---- plans ---- */
+
+static bool same_key(const med_mmhvae_step_key *a, const med_mmhvae_step_key *b) {
+    bool same = a->observed == b->observed && a->n_passes == b->n_passes && a->n == b->n &&
+                a->is_adversarial == b->is_adversarial && a->trains_discriminators == b->trains_discriminators;
+    for (int p = 0; p < a->n_passes; p++) same = same && a->given[p] == b->given[p];
+    return same;
+}
+
+/* Gradients of the generator's loss by its parameters and of the discriminators' by theirs. */
+static void add_gradients(step_plan *p) {
+    int n = med_graph_n_params(p->graph), n_part;
+    p->grad = med_alloc((size_t)n * sizeof *p->grad);
+    med_val *wrt = med_alloc((size_t)n * sizeof *wrt), *dx = med_alloc((size_t)n * sizeof *dx);
+    for (int part = 0; part < 2; part++) {
+        med_val loss = part ? p->values.discriminator : p->values.loss;
+        if (loss.id < 0) continue;
+        n_part = 0;
+        for (int i = 0; i < n; i++) {
+            med_val v = med_graph_param(p->graph, i);
+            if (is_discriminator(med_val_name(p->graph, v)) == part) wrt[n_part++] = v;
+        }
+        med_gradients(p->graph, loss, wrt, n_part, dx);
+        n_part = 0;
+        for (int i = 0; i < n; i++)
+            if (is_discriminator(med_val_name(p->graph, med_graph_param(p->graph, i))) == part) {
+                p->grad[i] = dx[n_part++];
+                med_output(p->graph, p->grad[i]);
+            }
+    }
+    for (int i = 0; i < n; i++)
+        if (p->values.discriminator.id < 0 && is_discriminator(med_val_name(p->graph, med_graph_param(p->graph, i)))) p->grad[i] = MED_NONE;
+    free(wrt);
+    free(dx);
+}
+
+static void mark_outputs(step_plan *p, const med_mmhvae_config *c) {
+    med_output(p->graph, p->values.loss);
+    med_output(p->graph, p->values.discriminator);
+    for (int i = 0; i < p->key.n_passes; i++) {
+        med_output(p->graph, p->values.image[i]);
+        med_output(p->graph, p->values.adversarial[i]);
+        for (int l = 0; l <= c->pools; l++) med_output(p->graph, p->values.kl[i][l]);
+    }
+}
+
+static med_status bind_parameters(med_mmhvae_trainer *t, step_plan *p) {
+    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
+        med_val v = med_graph_param(p->graph, i);
+        const med_tensor *w = parameter(t, med_val_name(p->graph, v));
+        if (!w) return med_fail(MED_EFORMAT, "weights lack parameter %s", med_val_name(p->graph, v));
+        if (med_shape_count(w->shape) != med_shape_count(med_val_shape(p->graph, v)))
+            return med_fail(MED_EFORMAT, "parameter %s is %s, expected %s", w->name, med_shape_print(w->shape).text,
+                            med_shape_print(med_val_shape(p->graph, v)).text);
+        med_plan_bind(p->plan, v, w->data);
+    }
+    med_plan_bind(p->plan, p->values.share, &p->share);
+    med_plan_bind(p->plan, p->values.w_kl, &p->w_kl);
+    med_plan_bind(p->plan, p->values.w_dis, &p->w_dis);
+    return MED_OK;
+}
+
+static med_status bind_noise(const med_mmhvae_trainer *t, step_plan *p) {
+    for (int i = 0; i < p->key.n_passes; i++)
+        for (int l = 0; l <= t->config.pools; l++) {
+            size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(&t->config, l, p->key.n));
+            MED_TRY(med_buffer_alloc(n * sizeof(float), "latent noise", (void **)&p->noise[i][l]));
+            med_plan_bind(p->plan, p->values.pass[i].eps[l], p->noise[i][l]);
+        }
+    return MED_OK;
+}
+
+static med_status build(med_mmhvae_trainer *t, step_plan *p) {
+    p->graph = med_graph_create();
+    med_mmhvae_objective(p->graph, &t->config, t->options.discriminator, p->key, &p->values);
+    MED_TRY(med_graph_status(p->graph));
+    add_gradients(p);
+    mark_outputs(p, &t->config);
+    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = t->workspace}, &p->plan));
+    MED_TRY(bind_parameters(t, p));
+    if (med_plan_bytes(p->plan) > t->n_activation_bytes) t->n_activation_bytes = med_plan_bytes(p->plan);
+    return bind_noise(t, p);
+}
+
+static med_status find_plan(med_mmhvae_trainer *t, med_mmhvae_step_key key, step_plan **out) {
+    for (*out = t->plans; *out; *out = (*out)->next)
+        if (same_key(&(*out)->key, &key)) return MED_OK;
+    step_plan *p = med_alloc(sizeof *p);
+    p->key = key;
+    med_status status = build(t, p);
+    if (status != MED_OK) {
+        free_plan(p);
+        return status;
+    }
+    p->next = t->plans;
+    *out = t->plans = p;
+    return MED_OK;
+}
+
+/* ---- one step ---- */
+
+static void bind_images(const med_mmhvae_trainer *t, step_plan *p, const med_step_input *in, int first) {
+    size_t offset = (size_t)first * (size_t)t->config.height * (size_t)t->config.width;
+    MED_MODSET_EACH(j, in->observed) {
+        med_plan_bind(p->plan, p->values.features.x[j], in->x[j] + offset);
+        med_plan_bind(p->plan, p->values.target[j], in->target[j] + offset);
+    }
+}
+
+static void draw_noise(const med_mmhvae_trainer *t, step_plan *p, const med_step_input *in, int first) {
+    for (int i = 0; i < p->key.n_passes; i++)
+        for (int l = 0; l <= t->config.pools; l++)
+            in->noise(in->noise_context, i, l, first, p->key.n, med_shape_count(med_mmhvae_noise_shape(&t->config, l, 1)), p->noise[i][l]);
+}
+
+static double scalar(const step_plan *p, med_val v) { return v.id < 0 ? 0 : (double)med_plan_data(p->plan, v)[0]; }
+
+static void add_losses(const step_plan *p, const med_mmhvae_config *c, med_step_result *r) {
+    r->loss += scalar(p, p->values.loss);
+    r->discriminator += scalar(p, p->values.discriminator);
+    for (int i = 0; i < p->key.n_passes; i++) {
+        r->pass_image[i] += scalar(p, p->values.image[i]);
+        r->pass_adversarial[i] += scalar(p, p->values.adversarial[i]);
+        for (int l = 0; l <= c->pools; l++) r->pass_kl[i][l] += scalar(p, p->values.kl[i][l]);
+    }
+}
+
+static void add_gradient_values(med_mmhvae_trainer *t, const step_plan *p) {
+    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
+        if (p->grad[i].id < 0) continue;
+        const med_tensor *to = med_weights_find(t->gradients, med_val_name(p->graph, med_graph_param(p->graph, i)));
+        const float *from = med_plan_data(p->plan, p->grad[i]);
+        for (int64_t k = 0, n = med_shape_count(to->shape); k < n; k++) ((float *)to->data)[k] += from[k];
+    }
+}
+
+static void clear_gradients(med_mmhvae_trainer *t) {
+    for (int i = 0; i < med_weights_count(t->gradients); i++) {
+        const med_tensor *g = med_weights_at(t->gradients, i);
+        memset(g->data, 0, (size_t)med_shape_count(g->shape) * sizeof(float));
+    }
+}
+
+static void update(med_mmhvae_trainer *t, const med_weights *params, med_optimizer_config o, int which) {
+    int64_t *steps = med_weights_find(t->state, "opt/steps")->data;
+    steps[which]++;
+    for (int i = 0; i < med_weights_count(params); i++) {
+        const med_tensor *p = med_weights_at(params, i);
+        char *m = med_format("opt/m/%s", p->name), *v = med_format("opt/v/%s", p->name);
+        med_optimizer_step(o, steps[which], med_shape_count(p->shape), p->data, med_weights_find(t->gradients, p->name)->data,
+                           med_weights_find(t->state, m)->data, med_weights_find(t->state, v)->data);
+        free(m);
+        free(v);
+    }
+}
+
+static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_input *in) {
+    med_mmhvae_step_key key = {.observed = in->observed, .is_adversarial = in->w_dis != 0,
+                               .trains_discriminators = in->trains_discriminators, .smooth_l1 = t->options.smooth_l1};
+    key.given[key.n_passes++] = in->observed;
+    if (in->anchor >= 0) key.given[key.n_passes++] = med_modset_of(in->anchor);
+    key.given[key.n_passes++] = in->subset;
+    return key;
+}
+
+static med_status run_pieces(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
+    med_mmhvae_step_key key = key_of(t, in);
+    for (int first = 0; first < in->n; first += key.n) {
+        key.n = in->n - first < t->options.n_micro ? in->n - first : t->options.n_micro;
+        step_plan *p;
+        MED_TRY(find_plan(t, key, &p));
+        p->share = (float)key.n / (float)in->n;
+        p->w_kl = (float)in->w_kl;
+        p->w_dis = (float)in->w_dis;
+        bind_images(t, p, in, first);
+        draw_noise(t, p, in, first);
+        MED_TRY(med_plan_run(p->plan));
+        add_losses(p, &t->config, r);
+        add_gradient_values(t, p);
+    }
+    return MED_OK;
+}
+
+med_status med_mmhvae_trainer_step(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
+    *r = (med_step_result){0};
+    clear_gradients(t);
+    MED_TRY(run_pieces(t, in, r));
+    for (int i = 0; i < MED_MAX_PASSES; i++) {
+        r->image += r->pass_image[i];
+        r->adversarial += r->pass_adversarial[i];
+        for (int l = 0; l <= t->config.pools; l++) r->kl += r->pass_kl[i][l];
+    }
+    if (!isfinite(r->loss) || !isfinite(r->discriminator))
+        return med_fail(MED_EFAIL, "the loss is not finite (image %g, KL %g, adversarial %g, discriminator %g): lower the learning rate",
+                        r->image, r->kl, r->adversarial, r->discriminator);
+    if (in->is_dry) return MED_OK;
+    update(t, t->weights, t->options.generator_optimizer, 0);
+    if (in->trains_discriminators) update(t, t->discriminators, t->options.discriminator_optimizer, 1);
+    return MED_OK;
+}
+
+void med_mmhvae_trainer_set_lr(med_mmhvae_trainer *t, double generator, double discriminator) {
+    t->options.generator_optimizer.lr = generator;
+    t->options.discriminator_optimizer.lr = discriminator;
+}
+
+void med_mmhvae_trainer_restart(med_mmhvae_trainer *t) {
+    ((int64_t *)med_weights_find(t->state, "opt/steps")->data)[0] = 0;
+    for (int i = 0; i < med_weights_count(t->state); i++) {
+        const med_tensor *s = med_weights_at(t->state, i);
+        if (s->dtype == MED_F32 && !is_discriminator(s->name + strlen("opt/m/")))
+            memset(s->data, 0, (size_t)med_shape_count(s->shape) * sizeof(float));
+    }
+}
+
+med_weights *med_mmhvae_trainer_weights(med_mmhvae_trainer *t) { return t->weights; }
+med_weights *med_mmhvae_trainer_discriminators(med_mmhvae_trainer *t) { return t->discriminators; }
+const med_weights *med_mmhvae_trainer_gradients(const med_mmhvae_trainer *t) { return t->gradients; }
+med_weights *med_mmhvae_trainer_state(med_mmhvae_trainer *t) { return t->state; }
+
+void med_mmhvae_trainer_memory(const med_mmhvae_trainer *t, size_t *parameters, size_t *activations) {
+    int64_t n = 0;
+    for (int i = 0; i < med_weights_count(t->gradients); i++) n += med_shape_count(med_weights_at(t->gradients, i)->shape);
+    *parameters = (size_t)n * 4 * sizeof(float); /* value, gradient, two moments */
+    *activations = t->n_activation_bytes;
+}
