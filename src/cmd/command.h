@@ -21,7 +21,7 @@ typedef struct med_command {
     const char *usage;   /* positional part: "WEIGHTS IN OUT" */
     const char *example; /* one runnable line */
     int min_args, max_args;
-    const med_option *options;
+    const med_option *options; /* NULL: none but those of every command */
     size_t config_size;
     void (*set_defaults)(void *config); /* NULL: all zero */
     med_status (*run)(med_cli *cli);    /* fills a task's config, calls one function of task/, returns its status */
