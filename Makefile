@@ -1,2 +1,28 @@
-build/medley:
-	cmake -S . -B build && cmake --build build -j2
+# make          build/medley, and the packages it needs        make check    all tests, both compilers, sanitizers
+# make demo     from nothing to filled-in scans                make bench    timings
+# make install  PREFIX=/usr/local                              make clean
+BUILD  ?= build
+PREFIX ?= /usr/local
+
+.PHONY: all setup demo check bench install clean
+all: setup
+	@cmake -S . -B $(BUILD) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-G Ninja) > /dev/null
+	@cmake --build $(BUILD) --target medley
+
+setup:
+	@tools/setup.sh
+
+demo: all
+	tools/demo.sh
+
+check:
+	@tests/run.sh
+
+bench: all
+	tools/bench.sh
+
+install: all
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-san build-clang

@@ -1,5 +1,7 @@
 med_test(unit/thread)
 med_test(unit/random)
 med_test(unit/file)
+med_test(unit/log)
 med_test(unit/option)
 med_test(cli/main)
+add_test(NAME layering COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layering/check.sh ${CMAKE_SOURCE_DIR}/src)

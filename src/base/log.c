@@ -147,7 +147,8 @@ void med_progress_update(med_progress *p, long n_done, const char *note_format, 
     va_start(args, note_format);
     pthread_mutex_lock(&mutex);
     p->n_done = n_done;
-    vsnprintf(p->note, sizeof p->note, note_format ? note_format : "", args);
+    p->note[0] = '\0';
+    if (note_format) vsnprintf(p->note, sizeof p->note, note_format, args);
     double now = now_s();
     int tenths = p->n_total > 0 ? (int)(10 * n_done / p->n_total) : 0;
     bool is_due = p->is_bar ? now - p->shown_s >= 0.1 : tenths > p->shown_tenths || now - p->shown_s >= 30;

@@ -17,7 +17,7 @@ void med_warn(const char *format, ...) MED_PRINTF(1, 2); /* prefixed "warning: "
 void med_progress_enable(bool is_on);
 typedef struct med_progress med_progress;
 med_progress *med_progress_start(const char *what, long n_total);
-void med_progress_update(med_progress *progress, long n_done, const char *note_format, ...) MED_PRINTF(3, 4);
+void med_progress_update(med_progress *progress, long n_done, const char *note_format, ...) MED_PRINTF(3, 4); /* NULL: no note */
 void med_progress_end(med_progress *progress); /* frees */
 
 #endif
