@@ -19,7 +19,7 @@ check:
 	@tests/run.sh
 
 bench: all
-	tools/bench.sh
+	$(BUILD)/medley bench synth --preset paper --given us --threads 2
 
 install: all
 	cmake --install $(BUILD) --prefix $(PREFIX)

@@ -30,18 +30,21 @@ build() {
     return 1
 }
 
-# Reads `ctest -V`. A program counts by its cmocka lines up to its summary; without such lines, or when it fails
-# without a failed line (a crash, a timeout, a sanitizer), by ctest's verdict. Prints three numbers.
+# Reads `ctest -V`. A program counts by its cmocka lines up to its summary, a test that began and never ended as failed;
+# without such lines, or when all passed but the program did not, by ctest's verdict. Prints three numbers.
 count='
     match($0, /^[0-9]+: /) { id = $1; text = substr($0, RLENGTH + 1)
         if (text ~ /test\(s\) run\.?$/) is_over[id] = 1
+        if (text ~ /^\[ RUN/) open[id]++
+        if (!is_over[id] && text ~ /^\[ +(OK|FAILED|SKIPPED) +\]/) open[id]--
         if (!is_over[id] && text ~ /^\[ +OK \]/) ok[id]++
         if (!is_over[id] && text ~ /^\[ +FAILED +\]/) bad[id]++
         if (!is_over[id] && text ~ /^\[ +SKIPPED +\]/) skip[id]++ }
     match($0, /Test +#[0-9]+: /) && / sec$/ { id = substr($0, RSTART, RLENGTH); gsub(/[^0-9]/, "", id); id = id ":"
         if ($0 ~ /\*\*\*Skipped/) { if (!skip[id]) skip[id] = 1 }
         else if ($0 ~ / Passed /) { if (!ok[id] && !skip[id]) ok[id] = 1 }
-        else { if (!bad[id]) bad[id] = 1; print "FAILED: " $0 > "/dev/stderr" } }
+        else { if (open[id] > 0) bad[id]++
+               if (!bad[id]) bad[id] = 1; print "FAILED: " $0 > "/dev/stderr" } }
     END { for (id in ok) p += ok[id]; for (id in bad) f += bad[id]; for (id in skip) s += skip[id]; print p + 0, f + 0, s + 0 }'
 
 # run_tests DIR CTEST-ARGUMENTS...
