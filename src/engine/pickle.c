@@ -50,16 +50,16 @@ static med_status fail(const machine *m, const char *what) {
 /* ---- stream, stack, memo ---- */
 
 static med_status take(machine *m, size_t n, const uint8_t **bytes) {
-    if (n > m->size - m->at) return fail(m, "the stream is cut off");
     *bytes = m->data + m->at;
+    if (n > m->size - m->at) return fail(m, "the stream is cut off");
     m->at += n;
     return MED_OK;
 }
 
 static med_status take_number(machine *m, int n_bytes, uint64_t *value) {
     const uint8_t *p;
-    MED_TRY(take(m, (size_t)n_bytes, &p));
     *value = 0;
+    MED_TRY(take(m, (size_t)n_bytes, &p));
     for (int i = n_bytes - 1; i >= 0; i--) *value = *value << 8 | p[i];
     return MED_OK;
 }
@@ -72,7 +72,7 @@ static med_py *make(machine *m, med_py_kind kind) {
 
 static med_status push(machine *m, med_py *value) {
     if (m->n_stack == m->stack_room) {
-        m->stack_room = m->stack_room ? 2 * m->stack_room : 64;
+        m->stack_room *= 2;
         m->stack = realloc(m->stack, m->stack_room * sizeof *m->stack);
         med_assert(m->stack != NULL);
     }
@@ -81,12 +81,14 @@ static med_status push(machine *m, med_py *value) {
 }
 
 static med_status pop(machine *m, med_py **value) {
+    *value = NULL;
     if (m->n_stack == 0 || !m->stack[m->n_stack - 1]) return fail(m, "a value is missing on the stack");
     *value = m->stack[--m->n_stack];
     return MED_OK;
 }
 
 static med_status top(machine *m, med_py_kind kind, med_py **value) {
+    *value = NULL;
     if (m->n_stack == 0 || !m->stack[m->n_stack - 1]) return fail(m, "a value is missing on the stack");
     *value = m->stack[m->n_stack - 1];
     return (*value)->kind == kind
@@ -98,9 +100,9 @@ static med_status top(machine *m, med_py_kind kind, med_py **value) {
 static med_status pop_to_mark(machine *m, med_py ***items, size_t *n) {
     size_t at = m->n_stack;
     while (at > 0 && m->stack[at - 1]) at--;
-    if (at == 0) return fail(m, "a mark is missing on the stack");
     *items = m->stack + at;
     *n = m->n_stack - at;
+    if (at == 0) return fail(m, "a mark is missing on the stack");
     m->n_stack = at - 1;
     return MED_OK;
 }
@@ -310,6 +312,8 @@ static med_status push_global(machine *m, const char *module, size_t n_module, c
 
 static med_status take_line(machine *m, const char **line, size_t *n) {
     const uint8_t *from = m->data + m->at, *end = memchr(from, '\n', m->size - m->at);
+    *line = NULL;
+    *n = 0;
     if (!end) return fail(m, "the stream is cut off");
     *line = (const char *)from;
     *n = (size_t)(end - from);
@@ -459,8 +463,10 @@ static med_status run(machine *m) {
 
 med_status med_pickle_read(const uint8_t *data, size_t size, const char *path, med_arena *arena, med_py **out,
                            size_t *n_used) {
-    machine m = {.path = path, .data = data, .size = size < STREAM_MAX ? size : STREAM_MAX, .arena = arena};
+    machine m = {.path = path, .data = data, .size = size < STREAM_MAX ? size : STREAM_MAX, .arena = arena, .stack_room = 64};
+    m.stack = med_alloc(m.stack_room * sizeof *m.stack);
     med_status status = run(&m);
+    *out = NULL;
     if (status == MED_OK) status = pop(&m, out);
     if (status == MED_OK && m.n_stack) status = fail(&m, "values are left on the stack");
     *n_used = m.at;

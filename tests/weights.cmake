@@ -1,0 +1,3 @@
+med_test(unit/weights)
+med_test(unit/safetensors)
+med_test(unit/pth)
