@@ -9,7 +9,7 @@
 typedef struct program_result { /* owned; program_free */
     int exit_code;              /* 128 + signal when killed */
     char *out, *err;
-    json_t *json;               /* of `out`, NULL when that is not one JSON value */
+    json_t *json; /* of `out`, NULL when that is not one JSON value */
 } program_result;
 
 static inline char *program_slurp(const char *folder, const char *name) {
@@ -35,7 +35,8 @@ __attribute__((format(printf, 1, 2))) static inline program_result program_run(c
     if (!program || !mkdtemp(folder)) abort();
     snprintf(command, sizeof command, "'%s' >%s/out 2>%s/err </dev/null %s", program, folder, folder, words);
     int status = system(command);
-    program_result r = {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), program_slurp(folder, "out"), program_slurp(folder, "err"), NULL};
+    program_result r = {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), program_slurp(folder, "out"),
+                        program_slurp(folder, "err"), NULL};
     r.json = json_loads(r.out, 0, NULL);
     testing_remove(folder);
     return r;
@@ -52,7 +53,8 @@ static inline void program_free(program_result *r) {
     do {                                                                                                               \
         program_result result_ = program_run(__VA_ARGS__);                                                             \
         if (result_.exit_code != (code) || !strstr(result_.err, (text)))                                               \
-            fail_msg("exit %d, expected %d; stderr '%s', expected '%s' in it", result_.exit_code, (code), result_.err, (text)); \
+            fail_msg("exit %d, expected %d; stderr '%s', expected '%s' in it", result_.exit_code, (code), result_.err, \
+                     (text));                                                                                          \
         program_free(&result_);                                                                                        \
     } while (0)
 

@@ -36,7 +36,8 @@ med_status med_file_map(const char *path, med_mapping *out) {
     } else if (info.st_size > 0) {
         void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED)
-            status = med_fail(MED_ENOMEM, "%s: cannot map %lld bytes: %s", path, (long long)info.st_size, strerror(errno));
+            status =
+                med_fail(MED_ENOMEM, "%s: cannot map %lld bytes: %s", path, (long long)info.st_size, strerror(errno));
         else
             *out = (med_mapping){data, (size_t)info.st_size};
     }
@@ -91,7 +92,8 @@ med_status med_writer_open(const char *path, med_writer **out) {
     *out = NULL;
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return med_fail(MED_EUSAGE, "%s: cannot write: %s is there", path, S_ISDIR(info.st_mode) ? "a folder" : "a special file");
+        return med_fail(MED_EUSAGE, "%s: cannot write: %s is there", path,
+                        S_ISDIR(info.st_mode) ? "a folder" : "a special file");
     med_writer *w = med_alloc(sizeof *w);
     w->path = med_strdup(path);
     w->temporary = med_format("%s.partial-%ld", path, (long)getpid());

@@ -108,7 +108,8 @@ static bool read_int(const med_option *o, const char *text, char **end, int *out
     errno = 0;
     long x = strtol(text, end, 10);
     *out = (int)x;
-    return *end != text && !isspace((unsigned char)*text) && errno == 0 && (double)x >= o->min && (double)x <= o->max && x == (int)x;
+    return *end != text && !isspace((unsigned char)*text) && errno == 0 && (double)x >= o->min && (double)x <= o->max &&
+           x == (int)x;
 }
 
 static med_status set_int(const med_option *o, int *field, const char *value) {
@@ -133,7 +134,8 @@ static med_status set_ints3(const med_option *o, int field[3], const char *value
     const char *p = value;
     for (int i = 0; i < 3; i++) {
         char *end;
-        if (!read_int(o, p, &end, &x[i]) || *end != (i < 2 ? ',' : '\0')) return fail_range(o, value, "three whole numbers X,Y,Z, each");
+        if (!read_int(o, p, &end, &x[i]) || *end != (i < 2 ? ',' : '\0'))
+            return fail_range(o, value, "three whole numbers X,Y,Z, each");
         p = end + 1;
     }
     memcpy(field, x, sizeof x);
@@ -239,7 +241,8 @@ static med_status set_json(const med_option *o, void *config, const json_t *valu
     bool is_strings = o->kind == MED_KIND_LIST || o->kind == MED_KIND_REPEAT;
     if (json_is_array(value) && is_strings) return set_strings_json(o, field, value);
     if (json_is_array(value) && o->kind == MED_KIND_INTS3) return set_ints3_json(o, field, value);
-    if (json_is_null(value) && (o->kind == MED_KIND_TEXT || o->kind == MED_KIND_CHOICE)) return *(const char **)field = NULL, MED_OK;
+    if (json_is_null(value) && (o->kind == MED_KIND_TEXT || o->kind == MED_KIND_CHOICE))
+        return *(const char **)field = NULL, MED_OK;
     const char *text = text_of_json(value);
     if (!text) return med_fail(MED_EFORMAT, "%s has a value of the wrong kind", o->name);
     if (o->kind == MED_KIND_REPEAT) *(med_strings *)field = (med_strings){0};

@@ -79,7 +79,8 @@ static inline void box_muller(uint32_t u, uint32_t v, float *x, float *y) {
 
 typedef void fill_group_fn(float *out, med_rng_key key, uint32_t first_block);
 
-static inline __attribute__((always_inline)) void words_of_group(uint32_t w[4][GROUP], med_rng_key key, uint32_t first) {
+static inline __attribute__((always_inline)) void words_of_group(uint32_t w[4][GROUP], med_rng_key key,
+                                                                 uint32_t first) {
     for (int i = 0; i < GROUP; i++) {
         philox4x32_ctr_t words = block_words(key, first + (uint32_t)i);
         for (int j = 0; j < 4; j++) w[j][i] = words.v[j];
@@ -110,7 +111,9 @@ __attribute__((target("avx2"))) static void normal_group_avx2(float *out, med_rn
 __attribute__((target("avx2"))) static void uniform_group_avx2(float *out, med_rng_key key, uint32_t first) {
     uniform_group(out, key, first);
 }
-static fill_group_fn *choose(fill_group_fn *any, fill_group_fn *avx2) { return __builtin_cpu_supports("avx2") ? avx2 : any; }
+static fill_group_fn *choose(fill_group_fn *any, fill_group_fn *avx2) {
+    return __builtin_cpu_supports("avx2") ? avx2 : any;
+}
 #else
 enum { normal_group_avx2 = 0, uniform_group_avx2 = 0 };
 #define choose(any, avx2) (any)

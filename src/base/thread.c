@@ -76,7 +76,8 @@ static bool spin_until_changed(_Atomic uint32_t *word, uint32_t mask, uint32_t v
 
 static void run_tasks(med_task_fn *body, void *context, uint32_t n_tasks) {
     is_inside_task = true;
-    for (uint32_t i; (i = atomic_fetch_add_explicit(&job.next, 1, memory_order_relaxed)) < n_tasks;) body(context, (int)i);
+    for (uint32_t i; (i = atomic_fetch_add_explicit(&job.next, 1, memory_order_relaxed)) < n_tasks;)
+        body(context, (int)i);
     is_inside_task = false;
 }
 

@@ -20,8 +20,8 @@ static const med_command *const commands[] = {
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *to) {
-    fputs("medley " MEDLEY_VERSION ": fills in missing MR and ultrasound scans of the brain.\n\nUsage: medley COMMAND [ARGUMENTS] "
-          "[OPTIONS]\n\nCommands:\n", to);
+    fputs("medley " MEDLEY_VERSION ": fills in missing MR and ultrasound scans of the brain.\n\n", to);
+    fputs("Usage: medley COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n", to);
     for (int i = 0; i < N_COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\nmedley COMMAND --help explains one command; medley --version prints the version.\n", to);
 }
@@ -46,6 +46,8 @@ static void *defaults_create(const med_command *command) {
     return config;
 }
 
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%"
+
 /* The words as a shell would take them back. */
 static char *join_words(int n, char **words) {
     char *line = NULL;
@@ -54,7 +56,7 @@ static char *join_words(int n, char **words) {
     med_assert(to != NULL);
     for (int i = 0; i < n; i++) {
         const char *space = i ? " " : "";
-        bool is_plain = *words[i] && strspn(words[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%") == strlen(words[i]);
+        bool is_plain = *words[i] && !words[i][strspn(words[i], PLAIN)];
         if (is_plain) {
             fprintf(to, "%s%s", space, words[i]);
             continue;

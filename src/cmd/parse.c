@@ -36,26 +36,28 @@ static med_status fail_unknown(const med_command *command, const char *name) {
     return med_fail(MED_EUSAGE, "unknown option '--%s' (medley %s --help lists them)", name, command->name);
 }
 
-/* One option at words[*i]; moves *i past a value in the next word. */
-static med_status parse_option(const med_command *command, const char *text, int n_words, char **words, int *i,
-                               med_globals *globals, void *config) {
+typedef struct parser {
+    const med_command *command;
+    int n_words, at;
+    char **words;
+    med_globals *globals;
+    void *config;
+} parser;
+
+/* One option, its dashes removed; takes the next word where that is the value. */
+static med_status parse_option(parser *p, const char *text) {
     size_t n = strcspn(text, "=");
     char *name = strndup(text, n);
-    const med_option *o = find(command->options, name);
-    void *target = config;
-    if (!o) {
-        o = find(med_global_options, name);
-        target = globals;
-    }
+    const med_option *own = find(p->command->options, name), *o = own ? own : find(med_global_options, name);
     med_status status;
     if (!o) {
-        status = fail_unknown(command, name);
-    } else if (text[n] != '=' && o->kind != MED_KIND_FLAG && *i + 1 >= n_words) {
+        status = fail_unknown(p->command, name);
+    } else if (text[n] != '=' && o->kind != MED_KIND_FLAG && p->at + 1 >= p->n_words) {
         status = med_fail(MED_EUSAGE, "--%s needs a value: --%s %s", name, name, o->words ? o->words : "VALUE");
     } else {
-        const char *value = text[n] == '=' ? text + n + 1 : o->kind == MED_KIND_FLAG ? "on" : words[++*i];
+        const char *value = text[n] == '=' ? text + n + 1 : o->kind == MED_KIND_FLAG ? "on" : p->words[++p->at];
         const med_option one[] = {*o, MED_OPT_END};
-        status = med_option_set(one, target, name, value);
+        status = med_option_set(one, own ? p->config : p->globals, name, value);
         if (status != MED_OK) med_fail(status, "--%s", med_message());
     }
     free(name);
@@ -73,25 +75,27 @@ static med_status parse_seed(const char *text, uint64_t *seed) {
 static med_status check_count(const med_command *command, int n) {
     if (n >= command->min_args && n <= command->max_args) return MED_OK;
     const char *much = n < command->min_args ? "missing" : "too many";
-    return med_fail(MED_EUSAGE, "%s arguments: usage is medley %s%s%s", much, command->name, *command->usage ? " " : "", command->usage);
+    return med_fail(MED_EUSAGE, "%s arguments: usage is medley %s%s%s", much, command->name, *command->usage ? " " : "",
+                    command->usage);
 }
 
 med_status med_cli_parse(const med_command *command, int n_words, char **words, med_globals *globals, med_cli *cli) {
+    parser p = {.command = command, .n_words = n_words, .words = words, .globals = globals, .config = cli->config};
     bool is_only_args = false;
     for (int i = 0; i < n_words; i++) /* also for the report of an error before it */
         if (strcmp(words[i], "--json") == 0) cli->is_json = true;
-    for (int i = 0; i < n_words; i++) {
-        char *word = words[i];
+    for (; p.at < n_words; p.at++) {
+        char *word = words[p.at];
         if (is_only_args || word[0] != '-' || word[1] == '\0')
             cli->args[cli->n_args++] = word;
         else if (strcmp(word, "--") == 0)
             is_only_args = true;
         else if (strcmp(word, "-o") == 0)
-            MED_TRY(parse_option(command, "output", n_words, words, &i, globals, cli->config));
+            MED_TRY(parse_option(&p, "output"));
         else if (strcmp(word, "-h") == 0)
             globals->help = true;
         else if (word[1] == '-')
-            MED_TRY(parse_option(command, word + 2, n_words, words, &i, globals, cli->config));
+            MED_TRY(parse_option(&p, word + 2));
         else
             return med_fail(MED_EUSAGE, "unknown option '%s' (medley %s --help lists them)", word, command->name);
     }
@@ -105,8 +109,8 @@ med_status med_cli_parse(const med_command *command, int n_words, char **words, 
 void med_command_print_help(FILE *to, const med_command *command, const void *defaults) {
     med_globals globals = med_globals_default();
     bool has_options = command->options && command->options->name;
-    fprintf(to, "medley %s: %s\n\nUsage: medley %s %s%s[OPTIONS]\n", command->name, command->summary, command->name, command->usage,
-            *command->usage ? " " : "");
+    fprintf(to, "medley %s: %s\n\nUsage: medley %s %s%s[OPTIONS]\n", command->name, command->summary, command->name,
+            command->usage, *command->usage ? " " : "");
     if (has_options) {
         fputs("\nOptions:\n", to);
         med_option_print_help(to, command->options, defaults);

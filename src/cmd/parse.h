@@ -16,7 +16,8 @@ med_globals med_globals_default(void);
 
 /* Fill globals, cli->config, args and seed from the words after the command's name. `cli` needs config with defaults and
  * room for n_words args. Counts positional arguments and applies --seed unless --help or --xml was asked for. */
-MED_CHECK med_status med_cli_parse(const med_command *command, int n_words, char **words, med_globals *globals, med_cli *cli);
+MED_CHECK med_status med_cli_parse(const med_command *command, int n_words, char **words, med_globals *globals,
+                                   med_cli *cli);
 
 void med_command_print_help(FILE *to, const med_command *command, const void *defaults);
 /* 3D Slicer's CLI module description. */

@@ -62,7 +62,8 @@ static char *default_text(const med_option *o, const void *defaults) {
 
 static void print_words(FILE *to, const char *words) {
     char *copy = med_strdup(words), *state = NULL;
-    for (char *word = strtok_r(copy, "|", &state); word; word = strtok_r(NULL, "|", &state)) print_element(to, "element", word);
+    for (char *word = strtok_r(copy, "|", &state); word; word = strtok_r(NULL, "|", &state))
+        print_element(to, "element", word);
     free(copy);
 }
 
@@ -77,7 +78,8 @@ static void print_option(FILE *to, const med_option *o, const void *defaults) {
     if (value) print_element(to, "default", value);
     if (o->kind == MED_KIND_CHOICE) print_words(to, o->words);
     if (o->kind == MED_KIND_INT || o->kind == MED_KIND_FLOAT)
-        fprintf(to, "      <constraints><minimum>%.15g</minimum><maximum>%.15g</maximum></constraints>\n", o->min, o->max);
+        fprintf(to, "      <constraints><minimum>%.15g</minimum><maximum>%.15g</maximum></constraints>\n", o->min,
+                o->max);
     fprintf(to, "    </%s>\n", tag);
     free(flag);
     free(value);

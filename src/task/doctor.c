@@ -13,7 +13,9 @@
 #include "base/thread.h"
 
 /* Programs that medley calls when they are there. */
-static const struct { const char *name, *use, *package; } tools[] = {
+static const struct {
+    const char *name, *use, *package;
+} tools[] = {
     {"dcm2niix", "reading DICOM series", "dcm2niix"},
     {"chromium", "tests of the browser viewer", "chromium"},
     {"python3", "reference implementations in tests and benches", "python3"},
@@ -46,7 +48,8 @@ static json_t *describe_libraries(void) {
 }
 
 #if defined(__x86_64__)
-#define FEATURE(name) if (__builtin_cpu_supports(name)) json_array_append_new(features, json_string(name))
+#define FEATURE(name)                                                                                                  \
+    if (__builtin_cpu_supports(name)) json_array_append_new(features, json_string(name))
 #endif
 static json_t *list_features(void) {
     json_t *features = json_array();

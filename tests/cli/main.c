@@ -22,7 +22,8 @@ static void every_command_explains_itself(void **state) {
     assert_non_null(line);
     int n = 0;
     strtok_r(line, "\n", &rest);
-    for (char name[32]; (line = strtok_r(NULL, "\n", &rest)) && sscanf(line, "  %31s", name) == 1 && line[0] == ' '; n++) {
+    for (char name[32]; (line = strtok_r(NULL, "\n", &rest)) && sscanf(line, "  %31s", name) == 1 && line[0] == ' ';
+         n++) {
         char expected[64];
         program_result help = program_run("help %s", name), xml = program_run("%s --xml", name);
         assert_int_equal(help.exit_code, 0);

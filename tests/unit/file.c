@@ -116,7 +116,8 @@ static void unusable_names(void **state) {
 
 static void folders(void **state) {
     (void)state;
-    char *deep = med_path_join(folder, "x/y/z"), *file = med_path_join(folder, "x/f"), *below = med_path_join(folder, "x/f/g");
+    char *deep = med_path_join(folder, "x/y/z"), *file = med_path_join(folder, "x/f"),
+         *below = med_path_join(folder, "x/f/g");
     assert_ok(med_dir_create(deep));
     assert_ok(med_dir_create(deep));
     assert_true(med_path_is_dir(deep));

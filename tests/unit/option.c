@@ -51,13 +51,27 @@ static void every_kind_from_text(void **state) {
 static void bad_values_are_refused(void **state) {
     (void)state;
     static const char *const bad[][3] = {
-        {"fast", "maybe", "on or off"},       {"count", "0", "from 1 to 100"},       {"count", "101", "from 1 to 100"},
-        {"count", "3.5", "whole number"},     {"count", "", "whole number"},         {"count", " 3", "whole number"},
-        {"count", "3x", "whole number"},      {"count", "99999999999999999999", "100"}, {"rate", "2.01", "from 0 to 2"},
-        {"rate", "-1", "from 0 to 2"},        {"rate", "nan", "a number"},           {"rate", "inf", "a number"},
-        {"rate", "1,5", "a number"},          {"scale", "net", "unit network release"}, {"scale", "", "unit"},
-        {"mods", "us,,t2", "single commas"},  {"mods", ",us", "single commas"},      {"mods", "us,", "single commas"},
-        {"size", "1,2", "X,Y,Z"},             {"size", "1,2,3,4", "X,Y,Z"},          {"size", "1,0,3", "from 1"},
+        {"fast", "maybe", "on or off"},
+        {"count", "0", "from 1 to 100"},
+        {"count", "101", "from 1 to 100"},
+        {"count", "3.5", "whole number"},
+        {"count", "", "whole number"},
+        {"count", " 3", "whole number"},
+        {"count", "3x", "whole number"},
+        {"count", "99999999999999999999", "100"},
+        {"rate", "2.01", "from 0 to 2"},
+        {"rate", "-1", "from 0 to 2"},
+        {"rate", "nan", "a number"},
+        {"rate", "inf", "a number"},
+        {"rate", "1,5", "a number"},
+        {"scale", "net", "unit network release"},
+        {"scale", "", "unit"},
+        {"mods", "us,,t2", "single commas"},
+        {"mods", ",us", "single commas"},
+        {"mods", "us,", "single commas"},
+        {"size", "1,2", "X,Y,Z"},
+        {"size", "1,2,3,4", "X,Y,Z"},
+        {"size", "1,0,3", "from 1"},
         {"size", "1, 2,3", "X,Y,Z"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -91,7 +105,13 @@ static void near_misses_are_suggested(void **state) {
 
 static void json_there_and_back(void **state) {
     (void)state;
-    config a = {.fast = true, .count = 3, .rate = 0.1, .name = NULL, .scale = "unit", .mods = {2, {"us", "t2"}}, .size = {7, 8, 9}};
+    config a = {.fast = true,
+                .count = 3,
+                .rate = 0.1,
+                .name = NULL,
+                .scale = "unit",
+                .mods = {2, {"us", "t2"}},
+                .size = {7, 8, 9}};
     json_t *object = med_option_to_json(table, &a);
     config b = {.name = "set before", .images = {1, {"set before"}}};
     assert_ok(med_option_set_json(table, &b, object, "run.json"));
@@ -132,8 +152,9 @@ static void help_names_all_with_defaults(void **state) {
     FILE *to = open_memstream(&text, &n);
     med_option_print_help(to, table, &defaults);
     fclose(to);
-    static const char *const expected[] = {"--fast ", "--count N", "how many (default: 12)", "(default: 0.25)", "--name NAME",
-                                           "--scale unit|network|release", "(default: unit)", "--image MOD=FILE", "(default: 1,1,2)"};
+    static const char *const expected[] = {"--fast ",         "--count N",        "how many (default: 12)",
+                                           "(default: 0.25)", "--name NAME",      "--scale unit|network|release",
+                                           "(default: unit)", "--image MOD=FILE", "(default: 1,1,2)"};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!strstr(text, expected[i])) fail_msg("'%s' is not in the help:\n%s", expected[i], text);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) assert_true(strlen(line) <= 100);
@@ -142,12 +163,9 @@ static void help_names_all_with_defaults(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_from_text),
-        cmocka_unit_test(bad_values_are_refused),
-        cmocka_unit_test(near_misses_are_suggested),
-        cmocka_unit_test(json_there_and_back),
-        cmocka_unit_test(bad_json_is_refused),
-        cmocka_unit_test(help_names_all_with_defaults),
+        cmocka_unit_test(every_kind_from_text),      cmocka_unit_test(bad_values_are_refused),
+        cmocka_unit_test(near_misses_are_suggested), cmocka_unit_test(json_there_and_back),
+        cmocka_unit_test(bad_json_is_refused),       cmocka_unit_test(help_names_all_with_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

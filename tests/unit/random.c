@@ -10,8 +10,10 @@ static void philox_known_answers(void **state) {
     /* Random123-1.14 tests/kat_vectors, philox4x32 10 rounds: counter, key, result. */
     static const uint32_t kat[3][10] = {
         {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
-        {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
-        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1},
+        {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e, 0xa20bc7c6,
+         0x6d5451fd},
+        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420,
+         0x24126ea1},
     };
     for (int i = 0; i < 3; i++) {
         const uint32_t *k = kat[i];
@@ -166,16 +168,11 @@ static void filling_equals_drawing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_known_answers),
-        cmocka_unit_test(site_is_fnv1a),
-        cmocka_unit_test(normal_moments),
-        cmocka_unit_test(normal_is_box_muller),
-        cmocka_unit_test(uniform_moments),
-        cmocka_unit_test(numbers_depend_on_the_key_alone),
-        cmocka_unit_test(below_is_unbiased),
-        cmocka_unit_test(shuffle_is_a_permutation),
-        cmocka_unit_test(sequential_numbers),
-        cmocka_unit_test(filling_equals_drawing),
+        cmocka_unit_test(philox_known_answers), cmocka_unit_test(site_is_fnv1a),
+        cmocka_unit_test(normal_moments),       cmocka_unit_test(normal_is_box_muller),
+        cmocka_unit_test(uniform_moments),      cmocka_unit_test(numbers_depend_on_the_key_alone),
+        cmocka_unit_test(below_is_unbiased),    cmocka_unit_test(shuffle_is_a_permutation),
+        cmocka_unit_test(sequential_numbers),   cmocka_unit_test(filling_equals_drawing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
