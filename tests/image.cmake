@@ -1,0 +1,5 @@
+med_test(unit/image_geometry)
+med_test(unit/image_intensity)
+med_test(unit/image_nifti)
+med_test(golden/image_formats)
+med_test(golden/image_intensity)
