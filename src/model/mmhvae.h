@@ -18,19 +18,41 @@ typedef struct med_mmhvae_config {
     bool se, residual;
 } med_mmhvae_config;
 
-/* "tiny", "small", "paper"; NULL fields of unknown names are MED_EUSAGE. Sizes and modalities are set by the caller. */
+/* "tiny", "small", "paper" for us, t2, cet1, flair at 192 x 192; the caller may change modalities and size. */
 MED_CHECK med_status med_mmhvae_preset(const char *name, med_mmhvae_config *out);
 MED_CHECK med_status med_mmhvae_check(const med_mmhvae_config *c); /* MED_EUSAGE: what is wrong */
+/* Keys: modalities, size [H,W], base, max, pools, nfinal, nblocks, se, residual. A size of 0 x 0 is left out. */
 json_t *med_mmhvae_to_json(const med_mmhvae_config *c);            /* owned reference */
+/* Keys that are not there: 0, but se and residual on. Unknown keys are errors. Does not check. */
 MED_CHECK med_status med_mmhvae_from_json(const json_t *object, med_mmhvae_config *out);
+MED_CHECK med_status med_mmhvae_set(med_mmhvae_config *c, const char *pair); /* "key=value" */
 int med_mmhvae_channels(const med_mmhvae_config *c, int level_u);  /* min(base*2^u, max) */
 
+/* Every parameter of the network, in a fixed order (a weight before its bias, v before g). The one list that counting,
+ * initialising and loading go by. */
+typedef struct med_mmhvae_parameter {
+    const char *name; /* "enc/t2/3/conv0/weight", valid during the call */
+    med_shape shape;
+    int64_t fan_in;   /* of the weight; a bias and a gain have their weight's */
+    bool is_gain;     /* one length per row of the tensor "v" beside it */
+} med_mmhvae_parameter;
+typedef med_status med_mmhvae_parameter_fn(void *context, const med_mmhvae_parameter *p); /* stops at the first failure */
+MED_CHECK med_status med_mmhvae_parameters(const med_mmhvae_config *c, med_mmhvae_parameter_fn *visit, void *context);
+int64_t med_mmhvae_count(const med_mmhvae_config *c); /* numbers in all of them */
+
 /* Weights with our names and metadata medley.model = "mmhvae", medley.config. From ours, from the release's names, or
- * from the release's .pth: the configuration is read from metadata or inferred from names and shapes (H x W from the
- * bottleneck and `slice`: the images' in-plane size, or {0,0} when unknown and then square is assumed). */
-MED_CHECK med_status med_mmhvae_load(const char *path, const int slice[2], med_weights **weights, med_mmhvae_config *config);
-/* All parameters, by the seed: uniform +-1/sqrt(fan_in); gains start at the row norm of v. */
+ * from the release's .pth: the configuration is read from metadata or inferred from names and shapes, then changed by
+ * `set` ("key=value"; NULL: nothing). Where the file does not tell the size of a slice, it is that of the images, `slice`,
+ * rounded up to the network's steps if the bottleneck agrees, else square; slice {0,0}: unknown; slice NULL: leave it 0 x 0.
+ * Tensors under disc/, opt/ and train/ belong to a training checkpoint and are kept. Parameters are read-only.
+ * MED_EFORMAT: weights of another model, a parameter that is missing, superfluous, of the wrong shape, not finite. */
+MED_CHECK med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights,
+                                     med_mmhvae_config *config);
+/* All parameters, by the seed: uniform +-1/sqrt(fan_in); gains start at the row norm of v. Metadata as above. */
 MED_CHECK med_status med_mmhvae_init(const med_mmhvae_config *c, uint64_t seed, med_weights **out);
+/* The weights of the fixture mmhvae-paper: hashed from the release's names (golden/README.md of the fixtures). */
+MED_CHECK med_status med_mmhvae_hashed_weights(const med_mmhvae_config *c, uint64_t seed, med_weights **out);
+void med_mmhvae_describe(const med_mmhvae_config *c, med_weights *w); /* sets the metadata */
 
 /* Release name <-> our name (both owned; NULL when the name is none). n_mods and names are not checked. */
 char *med_mmhvae_name_to_release(const med_mmhvae_config *c, const char *ours);
