@@ -1,1 +1,3 @@
 med_test(metric/quality)
+med_test(metric/preset)
+med_test(image/png)

@@ -17,10 +17,10 @@ typedef struct med_slice_pair {
 } med_slice_pair;
 
 typedef struct med_metric {
-    const char *name, *title; /* "psnr", "PSNR" */
-    const char *unit;         /* "dB"; "" none */
-    const char *formula;      /* one line, as printed to users */
-    int better;               /* +1: higher is better, -1: lower */
+    const char *name, *title;                    /* "psnr", "PSNR" */
+    const char *unit;                            /* "dB"; "" none */
+    const char *formula;                         /* one line, as printed to users */
+    int better;                                  /* +1: higher is better, -1: lower */
     double (*score)(const med_slice_pair *pair); /* NaN: not defined for this pair; infinite where the formula is */
 } med_metric;
 

@@ -114,11 +114,13 @@ med_status med_score_slices(const med_preset *preset, const med_volume *predicti
                             med_slice_scores *slices) {
     const int *a = prediction->grid.n, *b = reference->grid.n;
     if (a[0] != b[0] || a[1] != b[1] || a[2] != b[2])
-        return med_fail(MED_EFORMAT, "prediction has %d x %d x %d voxels, reference %d x %d x %d: they must lie on one grid",
-                        a[0], a[1], a[2], b[0], b[1], b[2]);
+        return med_fail(MED_EFORMAT,
+                        "prediction has %d x %d x %d voxels, reference %d x %d x %d: they must lie on one grid", a[0],
+                        a[1], a[2], b[0], b[1], b[2]);
     if (!med_grid_equal(prediction->grid, reference->grid, 1e-3))
-        return med_fail(MED_EFORMAT, "prediction and reference have the same size but their corners lie more than 0.001 mm "
-                                     "apart: resample one to the other's grid first");
+        return med_fail(MED_EFORMAT,
+                        "prediction and reference have the same size but their corners lie more than 0.001 mm "
+                        "apart: resample one to the other's grid first");
     walk w = {preset, prediction, reference, slices};
     med_parallel(b[2], score_slice, &w);
     return MED_OK;

@@ -43,9 +43,10 @@ typedef struct med_case_scores { /* over the scored slices of one volume */
 } med_case_scores;
 
 /* Every slice of two volumes at network scale: slices[k] for k < n[2], filled by the caller's allocation.
- * MED_EFORMAT: sizes differ, or the corners differ by more than 1e-3 mm. Threads share slices; no digit depends on their number. */
-MED_CHECK med_status med_score_slices(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
-                                      med_slice_scores *slices);
+ * MED_EFORMAT: sizes differ, or the corners differ by more than 1e-3 mm. Threads share slices; no digit depends on
+ * their number. */
+MED_CHECK med_status med_score_slices(const med_preset *preset, const med_volume *prediction,
+                                      const med_volume *reference, med_slice_scores *slices);
 /* The same, summed up per case. */
 MED_CHECK med_status med_score_case(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
                                     med_case_scores *out);

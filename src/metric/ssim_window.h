@@ -8,9 +8,10 @@
 enum { MED_SSIM_MAX_TAPS = 33 };
 
 typedef struct med_ssim_window {
-    int rows, cols;  /* odd, up to MED_SSIM_MAX_TAPS; 1 along an axis: that axis is not averaged (one-dimensional SSIM) */
-    double sigma;    /* of the Gaussian weights in pixels; 0: uniform */
-    bool is_sample;  /* sample covariance, NP/(NP-1) with NP = rows*cols; false: population */
+    int rows,
+        cols;     /* odd, up to MED_SSIM_MAX_TAPS; 1 along an axis: that axis is not averaged (one-dimensional SSIM) */
+    double sigma; /* of the Gaussian weights in pixels; 0: uniform */
+    bool is_sample; /* sample covariance, NP/(NP-1) with NP = rows*cols; false: population */
 } med_ssim_window;
 
 /* Mean of S = (2 mx my + C1)(2 sxy + C2) / ((mx^2 + my^2 + C1)(sx^2 + sy^2 + C2)), C1 = (0.01 R)^2, C2 = (0.03 R)^2,

@@ -7,9 +7,12 @@ med_summary med_summarise(const double *values, int n_values) {
     med_summary s = {.mean = NAN, .sd = NAN};
     double sum = 0, squares = 0;
     for (int i = 0; i < n_values; i++) {
-        if (isnan(values[i])) s.n_na++;
-        else if (isinf(values[i])) s.n_inf++;
-        else sum += values[i], s.n++;
+        if (isnan(values[i]))
+            s.n_na++;
+        else if (isinf(values[i]))
+            s.n_inf++;
+        else
+            sum += values[i], s.n++;
     }
     if (!s.n) return s;
     s.mean = sum / s.n;

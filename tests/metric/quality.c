@@ -1,13 +1,9 @@
 /* quality.c: image metrics against the golden numbers of the spec (scikit-image) and their limiting cases. */
 #include <math.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include "metric/metric.h"
 #include "metric/ssim_window.h"
 #include "metric/summary.h"
+#include "testing.h"
 
 enum { ROWS = 32, COLS = 40 };
 static double a[ROWS * COLS], b[ROWS * COLS];
@@ -41,14 +37,18 @@ static void pixel_scores_match_golden(void **state) {
 
 static void ssim_windows_match_golden(void **state) {
     (void)state;
-    static const struct { med_ssim_window window; double expected; } rows[] = {
-        {{7, 7, 0, true}, 0.367129291963},     {{7, 7, 0, false}, 0.367242021819},
+    static const struct {
+        med_ssim_window window;
+        double expected;
+    } rows[] = {
+        {{7, 7, 0, true}, 0.367129291963},      {{7, 7, 0, false}, 0.367242021819},
         {{11, 11, 1.5, false}, 0.347820555643}, {{11, 11, 1.5, true}, 0.347741918261},
-        {{9, 9, 0, true}, 0.329265284205},     {{1, 7, 0, true}, 0.457292545265},
+        {{9, 9, 0, true}, 0.329265284205},      {{1, 7, 0, true}, 0.457292545265},
         {{7, 1, 0, true}, 0.485845770780},
     };
     med_slice_pair p = pattern();
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) assert_close(med_ssim(&p, &rows[i].window), rows[i].expected, 1e-9);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_close(med_ssim(&p, &rows[i].window), rows[i].expected, 1e-9);
     assert_close(med_metric_ssim.score(&p), 0.367129291963, 1e-9);
     assert_close(med_metric_ssim_gaussian.score(&p), 0.347820555643, 1e-9);
     assert_close(med_metric_ssim_rows.score(&p), 0.457292545265, 1e-9);
@@ -90,7 +90,8 @@ static void a_mask_equals_a_cut(void **state) {
         }
     med_slice_pair masked = pattern(), cut = {.rows = H, .cols = W, .prediction = ca, .reference = cb, .range = 255};
     masked.mask = mask;
-    for (int i = 0; med_metrics[i]; i++) assert_close(med_metrics[i]->score(&masked), med_metrics[i]->score(&cut), 1e-12);
+    for (int i = 0; med_metrics[i]; i++)
+        assert_close(med_metrics[i]->score(&masked), med_metrics[i]->score(&cut), 1e-12);
     assert_int_equal(med_ssim_count(&masked, &(med_ssim_window){.rows = 11, .cols = 11}), (H - 10) * (W - 10));
 }
 
@@ -123,10 +124,10 @@ static void summaries_count_what_they_leave_out(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pixel_scores_match_golden),   cmocka_unit_test(ssim_windows_match_golden),
-        cmocka_unit_test(equal_images_are_perfect),    cmocka_unit_test(a_range_of_zero_follows_the_formula),
-        cmocka_unit_test(a_mask_equals_a_cut),         cmocka_unit_test(no_pixel_is_not_defined),
-        cmocka_unit_test(metrics_are_found_by_name),   cmocka_unit_test(summaries_count_what_they_leave_out),
+        cmocka_unit_test(pixel_scores_match_golden), cmocka_unit_test(ssim_windows_match_golden),
+        cmocka_unit_test(equal_images_are_perfect),  cmocka_unit_test(a_range_of_zero_follows_the_formula),
+        cmocka_unit_test(a_mask_equals_a_cut),       cmocka_unit_test(no_pixel_is_not_defined),
+        cmocka_unit_test(metrics_are_found_by_name), cmocka_unit_test(summaries_count_what_they_leave_out),
     };
     return cmocka_run_group_tests(tests, fill_pattern, NULL);
 }
