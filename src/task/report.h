@@ -1,0 +1,26 @@
+/* report.h: one page that shows how good synthetic images are: `medley report`. */
+#ifndef MED_TASK_REPORT_H
+#define MED_TASK_REPORT_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include "base/status.h"
+
+typedef struct med_report_options {
+    const char *path;    /* a training run's folder (run.json), or a folder of `medley synth` (CASE-MOD.json) */
+    const char *out;     /* the page */
+    const char *data;    /* where the data set is now; NULL: where run.json or the sidecars say */
+    const char *part;    /* of the splits: "test", "val", "train" */
+    int fold;            /* -1: the run's own, else 0 */
+    const char *subsets; /* "single": each modality alone and all but the target; "all": every subset */
+    int n_pictured;      /* cases shown in pictures */
+    double temperature;
+    uint64_t seed;
+} med_report_options;
+
+/* Synthesise (or read) the cases, score them in the field of view beside two opponents, and write the page atomically.
+ * `json` gets {"path", "rows": [...], "n_cases", "n_pairs", "wins": {"psnr","ssim","l1"}}; *summary is the table as
+ * plain text, owned. MED_EINPUT, MED_EFORMAT: which file is missing or wrong, and what to do. */
+MED_CHECK med_status med_report_write(const med_report_options *options, json_t *json, char **summary);
+
+#endif

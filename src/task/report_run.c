@@ -1,0 +1,234 @@
+/* report_run.c: a training run: its curves, and its model on cases of its data set. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "task/report_curves.h"
+#include "task/report_work.h"
+#include "task/synth.h"
+
+/* ---- the run's folder ---------------------------------------------------------------------------------------- */
+
+static med_status read_run(const char *run, json_t **out) {
+    char *path = med_path_join(run, "run.json");
+    json_error_t error;
+    *out = json_load_file(path, 0, &error);
+    med_status status = MED_OK;
+    if (!*out)
+        status = med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
+    else if (!json_is_object(*out)) {
+        status = med_fail(MED_EFORMAT, "%s: expected a JSON object", path);
+        json_decref(*out);
+    }
+    free(path);
+    return status;
+}
+
+/* A setting of the run: at the top level, or in "config". */
+static const json_t *setting(const json_t *run, const char *key) {
+    const json_t *value = json_object_get(run, key);
+    return value ? value : json_object_get(json_object_get(run, "config"), key);
+}
+
+static med_status find_weights(const char *run, char **path) {
+    static const char *const names[] = {"weights.safetensors", "checkpoint-best.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        *path = med_path_join(run, names[i]);
+        if (med_path_exists(*path)) return MED_OK;
+        free(*path);
+        *path = NULL;
+    }
+    return med_fail(MED_EINPUT, "%s: neither %s nor %s is there: has the training finished?", run, names[0], names[1]);
+}
+
+static med_status open_data(med_report_work *work, const json_t *run) {
+    const char *path = work->options->data ? work->options->data : json_string_value(setting(run, "data"));
+    if (!path)
+        return med_fail(MED_EFORMAT, "%s/run.json: no \"data\": name the data set with --data PATH",
+                        work->options->path);
+    if (!med_path_exists(path))
+        return med_fail(MED_EINPUT, "%s: the data set is not there: say where it is now with --data PATH", path);
+    return med_dataset_open(path, &work->data);
+}
+
+/* ---- what is asked of the model ------------------------------------------------------------------------------ */
+
+typedef struct pair_plan {
+    int n;
+    med_pair *pairs; /* grouped by given set */
+} pair_plan;
+
+static bool is_asked(const med_report_work *work, med_modset given) {
+    int count = med_modset_count(given);
+    bool is_all = !strcmp(work->options->subsets, "all");
+    return count < work->mods.n && (is_all || count == 1 || count == work->mods.n - 1);
+}
+
+static med_status make_plan(const med_report_work *work, pair_plan *out) {
+    enum { MAX_MODS_OF_ALL = 8 };
+    int n_mods = work->mods.n;
+    if (n_mods < 2)
+        return med_fail(MED_EUSAGE, "the model knows only %s: there is nothing to synthesise", work->mods.name[0]);
+    if (n_mods > MAX_MODS_OF_ALL && !strcmp(work->options->subsets, "all"))
+        return med_fail(MED_EUSAGE,
+                        "--subsets all of %d modalities would be %ld runs of each case: use --subsets single", n_mods,
+                        (1L << n_mods) - 2);
+    *out = (pair_plan){0};
+    med_modset end = (med_modset)1 << n_mods;
+    for (int pass = 0; pass < 2; pass++) { /* count, then fill */
+        if (pass) out->pairs = med_alloc(sizeof(med_pair) * (size_t)out->n);
+        out->n = 0;
+        for (med_modset given = 1; given < end; given++)
+            for (int t = 0; is_asked(work, given) && t < n_mods; t++) {
+                if (med_modset_has(given, t)) continue;
+                if (pass) out->pairs[out->n] = (med_pair){given, t};
+                out->n++;
+            }
+    }
+    return MED_OK;
+}
+
+/* Pictures show the two ends: the anchor alone, and everything but the target. */
+static bool is_pictured(const med_report_work *work, med_modset given) {
+    int anchor = med_mod_index(&work->mods, work->data->anchor);
+    return given == med_modset_of(anchor < 0 ? 0 : anchor) || med_modset_count(given) == work->mods.n - 1;
+}
+
+/* ---- the cases ----------------------------------------------------------------------------------------------- */
+
+static med_status judge_subset(med_report_work *work, med_synth_model *model, med_report_case *c, const med_pair *pairs,
+                               int n) {
+    med_synth_options how = {.given = pairs[0].given,
+                             .temperature = work->options->temperature,
+                             .n_samples = 1,
+                             .seed = work->options->seed};
+    med_modset needed = how.given;
+    med_volume *made[MED_MAX_MODS] = {NULL};
+    const med_volume *inputs[MED_MAX_MODS] = {NULL};
+    for (int p = 0; p < n; p++)
+        if (med_modset_has(c->scans->observed, pairs[p].target)) how.target |= med_modset_of(pairs[p].target);
+    if ((c->scans->observed & needed) != needed || !how.target) return MED_OK;
+    MED_MODSET_EACH (j, how.given) inputs[j] = c->scans->input[j];
+    med_status status = med_synth_run(model, inputs, &how, made, NULL);
+    for (int p = 0; p < n && status == MED_OK; p++)
+        if (made[pairs[p].target])
+            status = med_report_judge(work, c, pairs[p], made[pairs[p].target], is_pictured(work, how.given));
+    for (int j = 0; j < MED_MAX_MODS; j++) med_volume_free(made[j]);
+    return status;
+}
+
+static med_status judge_case(med_report_work *work, med_synth_model *model, const med_case *c, bool is_shown,
+                             const pair_plan *plan) {
+    med_scans scans;
+    med_view view;
+    med_modset observed = med_scans_observed(work->data, c, &work->mods);
+    if (med_modset_count(observed) < 2) return MED_OK;
+    MED_TRY(med_scans_load(c, &work->mods, observed, &scans));
+    med_status status = is_shown ? med_report_choose_view(c, &scans, &view) : MED_OK;
+    med_report_case one = {.name = c->name, .scans = &scans, .view = is_shown ? &view : NULL};
+    for (int p = 0, n; p < plan->n && status == MED_OK; p += n) {
+        for (n = 1; p + n < plan->n && plan->pairs[p + n].given == plan->pairs[p].given;) n++;
+        status = judge_subset(work, model, &one, plan->pairs + p, n);
+    }
+    med_scans_free(&scans);
+    return status;
+}
+
+/* The n cases with the most modalities, earlier ones first. */
+static void choose_shown(const med_report_work *work, const int *cases, int n_cases, int n_shown, bool *is_shown) {
+    for (int turn = 0; turn < n_shown; turn++) {
+        int best = -1, best_count = -1;
+        for (int c = 0; c < n_cases; c++) {
+            int count = med_modset_count(med_scans_observed(work->data, &work->data->cases[cases[c]], &work->mods));
+            if (!is_shown[c] && count > best_count) best = c, best_count = count;
+        }
+        if (best >= 0) is_shown[best] = true;
+    }
+}
+
+static med_status judge_cases(med_report_work *work, med_synth_model *model, const int *cases, int n_cases,
+                              const pair_plan *plan) {
+    bool *is_shown = med_alloc(sizeof(bool) * (size_t)(n_cases + 1));
+    choose_shown(work, cases, n_cases, work->options->n_pictured, is_shown);
+    med_progress *progress = med_progress_start("synthesise and score", n_cases);
+    med_status status = MED_OK;
+    for (int c = 0; c < n_cases && status == MED_OK; c++) {
+        status = judge_case(work, model, &work->data->cases[cases[c]], is_shown[c], plan);
+        med_progress_update(progress, c + 1, "%s", work->data->cases[cases[c]].name);
+    }
+    med_progress_end(progress);
+    free(is_shown);
+    return status;
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------- */
+
+static void tell_facts(med_report_work *work, const json_t *run, med_synth_model *model, const char *weights, int fold,
+                       int n_cases) {
+    const med_mmhvae_config *m = med_synth_model_config(model);
+    med_modset all = ((med_modset)1 << work->mods.n) - 1;
+    char *mods = med_mod_join(&work->mods, all);
+    const json_t *seed = setting(run, "seed");
+    const char *command = json_string_value(setting(run, "command_line"));
+    med_report_fact(work, "Run", "%s", work->options->path);
+    if (command) med_report_fact(work, "Trained by", "%s", command);
+    if (json_is_integer(seed)) med_report_fact(work, "Training seed", "%lld", (long long)json_integer_value(seed));
+    med_report_fact(work, "Model",
+                    "MMHVAE: %s; slices of %d x %d; %d channels at full resolution, at most %d; %d latent levels", mods,
+                    m->height, m->width, m->base, m->max, m->pools + 1);
+    med_report_fact(work, "Weights", "%s, SHA-256 %.16s", med_path_base(weights), med_synth_model_hash(model));
+    med_report_fact(work, "Data set", "%s (%s): %s part of fold %d, %d cases", work->data->name, work->data->path,
+                    work->options->part, fold, n_cases);
+    med_report_fact(work, "Sampling", "one draw at temperature %g, seed %llu", work->options->temperature,
+                    (unsigned long long)work->options->seed);
+    free(mods);
+}
+
+static med_status report_model(med_report_work *work, const json_t *run, const char *weights, med_synth_model *model) {
+    const med_mmhvae_config *config = med_synth_model_config(model);
+    const json_t *run_fold = setting(run, "fold");
+    int fold = work->options->fold >= 0 ? work->options->fold : (int)json_integer_value(run_fold);
+    int *cases, n_cases;
+    pair_plan plan = {0};
+    work->mods.n = config->n_mods;
+    memcpy(work->mods.name, config->mods, sizeof work->mods.name);
+    work->table = med_table_create(&work->mods);
+    MED_TRY(make_plan(work, &plan));
+    med_status status = med_dataset_split(work->data, fold, work->options->part, &cases, &n_cases);
+    if (status == MED_OK) {
+        tell_facts(work, run, model, weights, fold, n_cases);
+        status = med_report_fit_opponents(work, fold, plan.pairs, plan.n, cases, n_cases);
+        if (status == MED_OK) status = judge_cases(work, model, cases, n_cases, &plan);
+        free(cases);
+    }
+    if (status == MED_OK && !med_table_judge(work->table).n_cases)
+        status =
+            med_fail(MED_EINPUT,
+                     "%s: no case of the %s part of fold %d has two modalities of the model: nothing can be compared",
+                     work->data->path, work->options->part, fold);
+    free(plan.pairs);
+    return status;
+}
+
+med_status med_report_from_run(med_report_work *work) {
+    json_t *run;
+    char *weights = NULL, *log = med_path_join(work->options->path, "log.jsonl");
+    med_synth_model *model = NULL;
+    med_status status = read_run(work->options->path, &run);
+    if (status != MED_OK) {
+        free(log);
+        return status;
+    }
+    status = med_report_curves(&work->curves, log);
+    if (status == MED_OK) status = find_weights(work->options->path, &weights);
+    if (status == MED_OK) status = open_data(work, run);
+    if (status == MED_OK) status = med_synth_model_open(weights, (int[2]){0, 0}, NULL, &model);
+    if (status == MED_OK) status = report_model(work, run, weights, model);
+    med_synth_model_free(model);
+    json_decref(run);
+    free(weights);
+    free(log);
+    return status;
+}
