@@ -57,7 +57,7 @@ static med_status add_state(med_mmhvae_trainer *t, const med_weights *params) {
 }
 
 static med_status init(med_mmhvae_trainer *t) {
-    for (int j = 0; j < t->config.n_mods; j++)
+    for (int j = 0; j < t->config.n_mods && t->options.discriminator.ndf > 0; j++)
         MED_TRY(med_discriminator_init(t->options.discriminator, t->config.mods[j], t->options.seed, t->discriminators));
     med_tensor *steps;
     MED_TRY(med_weights_add(t->state, "opt/steps", MED_I64, med_shape_1(2), &steps));
@@ -250,21 +250,26 @@ static void clear_gradients(med_mmhvae_trainer *t) {
     }
 }
 
-static void update(med_mmhvae_trainer *t, const med_weights *params, med_optimizer_config o, int which) {
+/* Parameters that the step does not depend on (encoders of modalities that the subject lacks, say) keep value and moments. */
+static void update(med_mmhvae_trainer *t, const step_plan *plan, med_optimizer_config o, int which) {
     int64_t *steps = med_weights_find(t->state, "opt/steps")->data;
     steps[which]++;
-    for (int i = 0; i < med_weights_count(params); i++) {
-        const med_tensor *p = med_weights_at(params, i);
-        char *m = med_format("opt/m/%s", p->name), *v = med_format("opt/v/%s", p->name);
-        med_optimizer_step(o, steps[which], med_shape_count(p->shape), p->data, med_weights_find(t->gradients, p->name)->data,
+    for (int i = 0; i < med_graph_n_params(plan->graph); i++) {
+        const char *name = med_val_name(plan->graph, med_graph_param(plan->graph, i));
+        if (plan->grad[i].id < 0 || is_discriminator(name) != which) continue;
+        const med_tensor *p = parameter(t, name);
+        char *m = med_format("opt/m/%s", name), *v = med_format("opt/v/%s", name);
+        med_optimizer_step(o, steps[which], med_shape_count(p->shape), p->data, med_weights_find(t->gradients, name)->data,
                            med_weights_find(t->state, m)->data, med_weights_find(t->state, v)->data);
         free(m);
         free(v);
     }
 }
 
-static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_input *in) {
-    med_mmhvae_step_key key = {.observed = in->observed, .is_adversarial = in->w_dis != 0,
+/* Of the piece of the batch that begins at slice `first`. */
+static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_input *in, int first) {
+    int left = in->n - first, n = left < t->options.n_micro ? left : t->options.n_micro;
+    med_mmhvae_step_key key = {.n = n, .observed = in->observed, .is_adversarial = in->w_dis != 0,
                                .trains_discriminators = in->trains_discriminators, .smooth_l1 = t->options.smooth_l1};
     key.given[key.n_passes++] = in->observed;
     if (in->anchor >= 0) key.given[key.n_passes++] = med_modset_of(in->anchor);
@@ -272,12 +277,13 @@ static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_in
     return key;
 }
 
-static med_status run_pieces(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
-    med_mmhvae_step_key key = key_of(t, in);
+/* *last: the plan of the last piece; all of them have the same parameters. */
+static med_status run_pieces(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r, step_plan **last) {
+    med_mmhvae_step_key key;
     for (int first = 0; first < in->n; first += key.n) {
-        key.n = in->n - first < t->options.n_micro ? in->n - first : t->options.n_micro;
-        step_plan *p;
-        MED_TRY(find_plan(t, key, &p));
+        key = key_of(t, in, first);
+        MED_TRY(find_plan(t, key, last));
+        step_plan *p = *last;
         p->share = (float)key.n / (float)in->n;
         p->w_kl = (float)in->w_kl;
         p->w_dis = (float)in->w_dis;
@@ -290,10 +296,16 @@ static med_status run_pieces(med_mmhvae_trainer *t, const med_step_input *in, me
     return MED_OK;
 }
 
+med_status med_mmhvae_trainer_plan(med_mmhvae_trainer *t, const med_step_input *in) {
+    step_plan *unused;
+    return find_plan(t, key_of(t, in, 0), &unused);
+}
+
 med_status med_mmhvae_trainer_step(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
     *r = (med_step_result){0};
     clear_gradients(t);
-    MED_TRY(run_pieces(t, in, r));
+    step_plan *plan;
+    MED_TRY(run_pieces(t, in, r, &plan));
     for (int i = 0; i < MED_MAX_PASSES; i++) {
         r->image += r->pass_image[i];
         r->adversarial += r->pass_adversarial[i];
@@ -303,8 +315,8 @@ med_status med_mmhvae_trainer_step(med_mmhvae_trainer *t, const med_step_input *
         return med_fail(MED_EFAIL, "the loss is not finite (image %g, KL %g, adversarial %g, discriminator %g): lower the learning rate",
                         r->image, r->kl, r->adversarial, r->discriminator);
     if (in->is_dry) return MED_OK;
-    update(t, t->weights, t->options.generator_optimizer, 0);
-    if (in->trains_discriminators) update(t, t->discriminators, t->options.discriminator_optimizer, 1);
+    update(t, plan, t->options.generator_optimizer, 0);
+    if (in->trains_discriminators) update(t, plan, t->options.discriminator_optimizer, 1);
     return MED_OK;
 }
 

@@ -12,7 +12,7 @@
 typedef struct med_mmhvae_trainer med_mmhvae_trainer; /* owned */
 
 typedef struct med_trainer_options {
-    med_discriminator_config discriminator;
+    med_discriminator_config discriminator; /* ndf 0: none, then no step may use them */
     med_optimizer_config generator_optimizer, discriminator_optimizer;
     int n_micro;      /* slices per run of the graph, 1 or more */
     bool smooth_l1;
@@ -44,6 +44,9 @@ typedef struct med_step_result {
     double pass_image[MED_MAX_PASSES], pass_kl[MED_MAX_PASSES][MED_MAX_LEVELS], pass_adversarial[MED_MAX_PASSES];
 } med_step_result;
 
+/* Make the plan of such a step without running it: med_mmhvae_trainer_memory then knows its size. Images and noise are
+ * not looked at. */
+MED_CHECK med_status med_mmhvae_trainer_plan(med_mmhvae_trainer *t, const med_step_input *in);
 /* MED_EFAIL when the loss is not finite: nothing is updated then. */
 MED_CHECK med_status med_mmhvae_trainer_step(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *out);
 
