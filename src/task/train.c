@@ -1,0 +1,196 @@
+/* train.c: from options to a run that is ready to work: settings, cases, network, run folder, and the plan in words. */
+#include "task/train.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/backend.h"
+#include "task/train_work.h"
+
+/* ---- settings ---- */
+
+static med_status apply(const med_train_options *o, med_train_config *c) {
+    for (int i = 0; i < o->set.n; i++) MED_TRY(med_option_set_pair(med_train_keys, c, o->set.item[i]));
+    if (o->epochs) c->epochs = o->epochs;
+    if (o->steps) c->steps = o->steps;
+    return med_train_config_check(c);
+}
+
+/* What a longer schedule or other housekeeping may change when a run is resumed. */
+static bool may_change(const char *key) {
+    static const char *const keys[] = {"epochs", "steps", "log_every", "checkpoint_minutes"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
+}
+
+/* MED_EUSAGE lists every key whose new value differs from the run's. */
+static med_status check_same(const char *run, const med_train_config *was, const med_train_config *is) {
+    json_t *a = med_option_to_json(med_train_keys, was), *b = med_option_to_json(med_train_keys, is);
+    char list[512] = "";
+    const char *key;
+    json_t *value;
+    json_object_foreach(b, key, value) {
+        if (may_change(key) || json_equal(value, json_object_get(a, key))) continue;
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", key);
+    }
+    json_decref(a);
+    json_decref(b);
+    if (!list[0]) return MED_OK;
+    return med_fail(MED_EUSAGE, "%s: cannot resume with other values of: %s", run, list);
+}
+
+static long steps_of_epoch(const med_train_data *d, const med_train_config *c) {
+    long n = 0;
+    for (int i = 0; i < d->n_train; i++) n += med_train_visit_steps(c, d->train[i].subject);
+    return n;
+}
+
+/* Number of steps, and epochs where steps were asked for. */
+static void fit_schedule(med_train_work *w) {
+    med_train_config *c = &w->record.config;
+    long per_epoch = steps_of_epoch(w->data, c);
+    if (c->steps) c->epochs = (int)((c->steps + per_epoch - 1) / per_epoch);
+    w->n_steps = c->steps ? c->steps : per_epoch * c->epochs;
+}
+
+/* ---- a new run, or an old one ---- */
+
+static const char *device_name(void) { return med_backend_cpu()->name; }
+
+static med_status begin(med_train_work *w) {
+    const med_train_options *o = w->options;
+    med_train_record *r = &w->record;
+    *r = (med_train_record){.preset = o->preset ? o->preset : "small", .seed = o->seed, .command_line = o->command_line, .device = device_name()};
+    MED_TRY(med_train_preset(r->preset, &r->config));
+    MED_TRY(apply(o, &r->config));
+    MED_TRY(med_train_data_open(o->data, &r->config, &w->data));
+    MED_TRY(med_train_model(&r->config, w->data->dataset->n_mods, w->data->dataset->mods, w->data->nx, w->data->ny, &r->model));
+    fit_schedule(w);
+    r->data_path = w->data->path;
+    r->data_hash = w->data->dataset->hash;
+    r->cases = w->data->cases;
+    w->position.epoch = 1;
+    return med_train_run_create(o->run, r, &w->run);
+}
+
+static med_status check_resumable(const med_train_work *w, const med_train_record *was) {
+    const med_train_options *o = w->options;
+    if (o->preset && strcmp(o->preset, was->preset) != 0)
+        return med_fail(MED_EUSAGE, "%s: cannot resume with preset %s, its preset is %s", o->run, o->preset, was->preset);
+    if (o->seed && o->seed != was->seed)
+        return med_fail(MED_EUSAGE, "%s: cannot resume with seed %llu, its seed is %llu", o->run, (unsigned long long)o->seed,
+                        (unsigned long long)was->seed);
+    if (strcmp(was->device, device_name()) != 0)
+        med_warn("%s: begun on %s, continued on %s: the last digits will differ from an uninterrupted run", o->run, was->device, device_name());
+    return check_same(o->run, &was->config, &w->record.config);
+}
+
+static med_status resume(med_train_work *w) {
+    const med_train_options *o = w->options;
+    med_train_record was;
+    MED_TRY(med_train_run_open(o->run, &w->run, &was));
+    w->record = was;
+    if (o->epochs) w->record.config.steps = 0;
+    MED_TRY(apply(o, &w->record.config));
+    MED_TRY(check_resumable(w, &was));
+    MED_TRY(med_train_data_open(o->data, &w->record.config, &w->data));
+    if (strcmp(w->data->dataset->hash, was.data_hash) != 0)
+        return med_fail(MED_EUSAGE, "%s: %s is another data set than the run was begun with (%s)", o->run, o->data, was.data_path);
+    fit_schedule(w);
+    return med_train_run_save(w->run, &w->record);
+}
+
+/* ---- network and optimisers ---- */
+
+static med_discriminator_config discriminator_of(const med_train_record *r) {
+    med_discriminator_config d = {.ndf = r->config.w_dis > 0 ? r->config.ndf : 0};
+    d.layers = med_discriminator_layers(r->model.height, r->model.width, r->config.disc_layers);
+    return d;
+}
+
+static med_status create_trainer(med_train_work *w) {
+    const med_train_config *c = &w->record.config;
+    med_weights *weights = NULL;
+    MED_TRY(med_mmhvae_init(&w->record.model, w->record.seed, &weights));
+    med_trainer_options o = {.discriminator = discriminator_of(&w->record), .n_micro = c->micro_batch, .smooth_l1 = c->smooth_l1,
+                             .seed = w->record.seed,
+                             .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},
+                             .discriminator_optimizer = {MED_ADAM, c->lr_disc, 0.9, 0.999, 1e-8}};
+    return med_mmhvae_trainer_create(&w->record.model, o, weights, &w->trainer);
+}
+
+/* ---- the plan, before anything runs ---- */
+
+static long parameter_count(med_train_work *w) {
+    const med_weights *weights = med_mmhvae_trainer_weights(w->trainer);
+    long n = 0;
+    for (int i = 0; i < med_weights_count(weights); i++) n += (long)med_shape_count(med_weights_at(weights, i)->shape);
+    return n;
+}
+
+/* Plans the largest step of the run. */
+static med_status plan(med_train_work *w) {
+    const med_train_config *c = &w->record.config;
+    med_train_subject s = med_train_data_fullest(w->data);
+    med_train_phase end = med_train_phase_of(c, c->epochs);
+    med_step_input in = {.observed = s.observed, .subset = med_train_subset(s, med_train_n_subsets(s) - 1), .anchor = s.anchor,
+                         .n = c->batch, .w_dis = end.w_dis, .trains_discriminators = end.trains_discriminators};
+    return med_mmhvae_trainer_plan(w->trainer, &in);
+}
+
+static void tell_plan(med_train_work *w, size_t parameter_bytes, size_t activation_bytes) {
+    const med_train_config *c = &w->record.config;
+    const med_mmhvae_config *m = &w->record.model;
+    char mods[MED_MAX_MODS * MED_MOD_NAME] = "";
+    for (int j = 0; j < m->n_mods; j++) strcat(strcat(mods, j ? " " : ""), m->mods[j]);
+    med_info("network   %s: %d x %d voxels, %d latent levels, %.2f million parameters", mods, m->height, m->width, m->pools + 1,
+             (double)parameter_count(w) / 1e6);
+    med_info("cases     %d to train on, %d for validation, %zu skipped; anchor %s", w->data->n_train, w->data->n_val,
+             json_array_size(json_object_get(w->data->cases, "skipped")), w->data->anchor < 0 ? "none" : m->mods[w->data->anchor]);
+    med_info("schedule  %d epochs, %ld steps of %d slices, learning rate %g to %g", c->epochs, w->n_steps, c->batch, c->lr, c->lr_end);
+    if (c->w_dis > 0 && c->adversarial_from > c->epochs)
+        med_info("          without the adversarial term, which would begin at epoch %d", c->adversarial_from);
+    med_info("memory    %.0f MB for parameters, gradients and moments, %.0f MB for activations", (double)parameter_bytes / 1e6,
+             (double)activation_bytes / 1e6);
+}
+
+static void fill_report(med_train_work *w, json_t *report, size_t parameter_bytes, size_t activation_bytes) {
+    const med_train_position *p = &w->position;
+    char *weights = med_path_join(w->options->run, "weights.safetensors");
+    json_t *all = json_pack("{s:s, s:s, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", w->options->run, "weights", weights, "steps",
+                            (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds, "loss", w->last.loss, "parameters",
+                            (json_int_t)parameter_count(w), "parameter_bytes", (json_int_t)parameter_bytes, "activation_bytes",
+                            (json_int_t)activation_bytes, "skipped", (json_int_t)json_array_size(json_object_get(w->data->cases, "skipped")));
+    if (p->is_validated) json_object_set_new(all, "best", json_pack("{s:i, s:f}", "epoch", p->best_epoch, "val_average", p->best));
+    json_object_update(report, all);
+    json_decref(all);
+    free(weights);
+}
+
+static med_status run(med_train_work *w, json_t *report) {
+    MED_TRY(w->options->is_resumed ? resume(w) : begin(w));
+    MED_TRY(create_trainer(w));
+    if (w->options->is_resumed) MED_TRY(med_train_run_restore(w->run, &w->position, w->trainer));
+    MED_TRY(plan(w));
+    size_t parameter_bytes, activation_bytes;
+    med_mmhvae_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
+    tell_plan(w, parameter_bytes, activation_bytes);
+    if (w->position.step) med_info("resuming after step %ld of %ld", w->position.step, w->n_steps);
+    med_status status = med_train_loop(w);
+    fill_report(w, report, parameter_bytes, activation_bytes);
+    return status;
+}
+
+med_status med_train(const med_train_options *o, json_t *report) {
+    med_train_work w = {.options = o};
+    med_status status = run(&w, report);
+    med_mmhvae_trainer_free(w.trainer);
+    med_train_run_free(w.run);
+    med_train_data_free(w.data);
+    return status;
+}

@@ -1,0 +1,2 @@
+med_test(train/schedule)
+med_test(train/prepare)
