@@ -61,6 +61,7 @@ void med_plan_execute(med_plan *p) {
         med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}), .stats = view_of(p, n->pro.stats),
                       .scale = view_of(p, n->pro.scale), .side = view_of(p, n->side)};
         for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i]);
+        if (c.side.data) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
         double start = p->is_profiled ? now() : 0;
         med_kernel *kernel = p->options.is_reference ? n->op->reference : p->backend->kernel[n->id];
         if (kernel) kernel(&c);

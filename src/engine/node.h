@@ -60,6 +60,7 @@ typedef struct med_call {
     med_view in[MED_MAX_IN];
     med_view stats, scale; /* the prologue's, data NULL when none */
     med_view out, side;
+    double side_eps;       /* of the norm_stats node behind `side` */
 } med_call;
 
 typedef void med_kernel(const med_call *call);

@@ -1,0 +1,122 @@
+/* norm.c: statistics of instance norm, normalising, and its gradient. A task is one plane; sums are in double. */
+#include <math.h>
+#include "backend/cpu/conv.h"
+#include "backend/cpu/vunary.h"
+
+void ISA(stats_part)(const float *x, int64_t n, double *part) {
+    vd sum[2] = {{0}, {0}}, square[2] = {{0}, {0}};
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vd a = vd_load(x + i), b = vd_load(x + i + VL / 2);
+        sum[0] += a;
+        sum[1] += b;
+        square[0] += a * a;
+        square[1] += b * b;
+    }
+    part[0] = vd_sum(sum[0] + sum[1]);
+    part[1] = vd_sum(square[0] + square[1]);
+    for (; i < n; i++) {
+        part[0] += (double)x[i];
+        part[1] += (double)x[i] * (double)x[i];
+    }
+}
+
+void ISA(stats_finish)(const double *parts, int n_parts, int64_t count, double eps, float *stats) {
+    double sum = 0, square = 0;
+    for (int i = 0; i < n_parts; i++) {
+        sum += parts[2 * i];
+        square += parts[2 * i + 1];
+    }
+    double mean = sum / (double)count, var = square / (double)count - mean * mean;
+    stats[0] = (float)mean;
+    stats[1] = (float)(1 / sqrt((var > 0 ? var : 0) + eps));
+}
+
+typedef struct norm_context {
+    const med_call *call;
+    int64_t plane;
+} norm_context;
+
+static norm_context context_of(const med_call *call) {
+    med_shape s = call->in[0].shape;
+    return (norm_context){call, s.dim[2] * s.dim[3]};
+}
+static int n_planes(const med_call *call) { return (int)(call->in[0].shape.dim[0] * call->in[0].shape.dim[1]); }
+
+static void stats_plane(void *context, int m) {
+    const norm_context *c = context;
+    double part[2];
+    ISA(stats_part)(c->call->in[0].f32 + m * c->plane, c->plane, part);
+    ISA(stats_finish)(part, 1, c->plane, ((const med_norm_attr *)c->call->node->attr)->eps, c->call->out.f32 + 2 * m);
+}
+
+void ISA(norm_stats)(const med_call *call) {
+    norm_context c = context_of(call);
+    med_parallel(n_planes(call), stats_plane, &c);
+}
+
+static void normalize_plane(void *context, int m) {
+    const norm_context *c = context;
+    const float *stats = c->call->in[1].f32 + 2 * m;
+    channel_reader reader = {.act = MED_UNARY_none, .mean = stats[0], .rstd = stats[1], .scale = 1};
+    ISA(read_channel)(&reader, c->call->in[0].f32 + m * c->plane, c->call->out.f32 + m * c->plane, c->plane);
+}
+
+void ISA(normalize)(const med_call *call) {
+    norm_context c = context_of(call);
+    med_parallel(n_planes(call), normalize_plane, &c);
+}
+
+typedef struct grad_plane {
+    const float *x, *da;
+    float *dx, mean, rstd, param;
+    int64_t n;
+} grad_plane;
+
+/* n = (x - mean) * rstd and dn = da * act'(n) of the vector at i. */
+INLINE vf grad_pair(const grad_plane *p, med_unary_kind kind, int64_t i, vf *dn) {
+    vf norm = (vf_take(p->x, i, p->n) - p->mean) * p->rstd;
+    *dn = vf_take(p->da, i, p->n) * vf_slope(kind, norm, p->param);
+    return norm;
+}
+
+INLINE void grad_sums(const grad_plane *p, med_unary_kind kind, double *sum, double *dot) {
+    vd s[2] = {{0}, {0}}, d[2] = {{0}, {0}};
+    for (int64_t i = 0; i < p->n; i += VL) {
+        vf dn, norm = grad_pair(p, kind, i, &dn);
+        vd n2[2], dn2[2];
+        vd_split(norm, &n2[0], &n2[1]);
+        vd_split(dn, &dn2[0], &dn2[1]);
+        for (int h = 0; h < 2; h++) {
+            s[h] += dn2[h];
+            d[h] += dn2[h] * n2[h];
+        }
+    }
+    *sum = vd_sum(s[0] + s[1]);
+    *dot = vd_sum(d[0] + d[1]);
+}
+
+INLINE void grad_write(const grad_plane *p, med_unary_kind kind, float mean_dn, float mean_dn_n) {
+    for (int64_t i = 0; i < p->n; i += VL) {
+        vf dn, norm = grad_pair(p, kind, i, &dn);
+        vf_put(p->dx, i, p->n, p->rstd * (dn - mean_dn - norm * mean_dn_n));
+    }
+}
+
+static void grad_task(void *context, int m) {
+    const norm_context *c = context;
+    const med_unary_attr *act = c->call->node->attr;
+    const float *stats = c->call->in[1].f32 + 2 * m;
+    int64_t at = m * c->plane;
+    grad_plane p = {c->call->in[0].f32 + at, c->call->in[2].f32 + at, c->call->out.f32 + at, stats[0], stats[1],
+                    (float)act->param, c->plane};
+    double sum = 0, dot = 0;
+    WITH_UNARY_KIND(act->kind, grad_sums(&p, KIND, &sum, &dot))
+    float mean_dn = (float)(sum / (double)p.n), mean_dn_n = (float)(dot / (double)p.n);
+    WITH_UNARY_KIND(act->kind, grad_write(&p, KIND, mean_dn, mean_dn_n))
+}
+
+void ISA(normalize_grad)(const med_call *call) {
+    norm_context c = context_of(call);
+    med_parallel(n_planes(call), grad_task, &c);
+}

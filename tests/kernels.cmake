@@ -1,0 +1,1 @@
+med_test(unit/kernels)
