@@ -48,6 +48,8 @@ int64_t med_mmhvae_count(const med_mmhvae_config *c); /* numbers in all of them 
  * MED_EFORMAT: weights of another model, a parameter that is missing, superfluous, of the wrong shape, not finite. */
 MED_CHECK med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights,
                                      med_mmhvae_config *config);
+/* `c`, or where its size is 0 x 0, the same with some size that has the shapes of w. */
+med_mmhvae_config med_mmhvae_shaped(const med_mmhvae_config *c, const med_weights *w);
 /* All parameters, by the seed: uniform +-1/sqrt(fan_in); gains start at the row norm of v. Metadata as above. */
 MED_CHECK med_status med_mmhvae_init(const med_mmhvae_config *c, uint64_t seed, med_weights **out);
 /* The weights of the fixture mmhvae-paper: hashed from the release's names (golden/README.md of the fixtures). */

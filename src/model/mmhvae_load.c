@@ -256,15 +256,19 @@ static med_status check_config(const loader *l) {
 }
 
 /* With an open size, 1 x n cells have the shapes of every other form. */
+med_mmhvae_config med_mmhvae_shaped(const med_mmhvae_config *c, const med_weights *w) {
+    med_mmhvae_config shaped = *c;
+    if (c->height) return shaped;
+    shaped.height = 1 << c->pools;
+    shaped.width = rows_of(med_weights_find(w, "top/generate/v")) / c->max << c->pools;
+    return shaped;
+}
+
 static med_status check_shapes(const loader *l) {
-    loader open = *l;
-    med_mmhvae_config c = *l->config;
-    if (!c.height) {
-        c.height = 1 << c.pools;
-        c.width = rows_of(find(l, "top/generate/v")) / c.max << c.pools;
-    }
-    open.config = &c;
-    return check_parameters(&open);
+    loader shaped = *l;
+    med_mmhvae_config c = med_mmhvae_shaped(l->config, l->weights);
+    shaped.config = &c;
+    return check_parameters(&shaped);
 }
 
 static med_status load(loader *l, const int slice[2], const med_strings *set) {
