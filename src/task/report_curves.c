@@ -21,10 +21,12 @@ typedef struct chart {
     series series[MAX_SERIES];
 } chart;
 
-#define N_CHARTS 5
+#define N_CHARTS 6
 static const chart charts[N_CHARTS] = {
-    {"Total loss", {{.key = "loss", .label = "training"}, {.key = "val_loss", .label = "validation"}}},
-    {"Image error", {{.key = "image", .label = "training"}, {.key = "val_image", .label = "validation"}}},
+    {"Total loss", {{.key = "loss", .label = "training"}}},
+    {"Image error of the three passes", {{.key = "image", .label = "training"}}},
+    {"Image error, one modality given",
+     {{.key = "val_loss", .label = "validation"}, {.key = "val_average", .label = "moving average"}}},
     {"Kullback-Leibler divergence", {{.key = "kl", .label = "training"}}},
     {"Adversarial",
      {{.key = "adversarial", .label = "generator"}, {.key = "discriminator", .label = "discriminators"}}},

@@ -171,7 +171,7 @@ static void tell_facts(med_report_work *work, const json_t *run, med_synth_model
     med_modset all = ((med_modset)1 << work->mods.n) - 1;
     char *mods = med_mod_join(&work->mods, all);
     const json_t *seed = setting(run, "seed");
-    const char *command = json_string_value(setting(run, "command_line"));
+    const char *command = json_string_value(setting(run, "command"));
     med_report_fact(work, "Run", "%s", work->options->path);
     if (command) med_report_fact(work, "Trained by", "%s", command);
     if (json_is_integer(seed)) med_report_fact(work, "Training seed", "%lld", (long long)json_integer_value(seed));

@@ -285,9 +285,9 @@ static med_status judge_items(med_report_work *work, const item_list *list) {
 }
 
 med_status med_report_from_synth(med_report_work *work) {
-    item_list list;
-    MED_TRY(read_items(work->options->path, &list));
-    med_status status = list_mods(&list, &work->mods);
+    item_list list = {0};
+    med_status status = read_items(work->options->path, &list);
+    if (status == MED_OK) status = list_mods(&list, &work->mods);
     if (status == MED_OK) work->table = med_table_create(&work->mods);
     if (status == MED_OK) status = open_data(work, &list);
     if (status == MED_OK) tell_facts(work, &list);

@@ -56,8 +56,8 @@ static void curves_draw_what_is_logged(void **state) {
                               "{\"epoch\":2,\"val_loss\":1.2}\n{\"step\":4,\"lo",
                               &html),
                      MED_OK);
-    assert_int_equal(count(html.data, "<svg"), 2);              /* loss and kl; an adversarial term of 0 is not drawn */
-    assert_int_equal(count(html.data, "class=\"series"), 3);    /* training and validation loss, kl */
+    assert_int_equal(count(html.data, "<svg"), 3); /* loss, validation, kl; an adversarial term of 0 is not drawn */
+    assert_int_equal(count(html.data, "class=\"series"), 3);
     assert_int_equal(count(html.data, "logarithmic scale"), 1); /* kl spans three decades */
     assert_non_null(strstr(html.data, ">step<"));
     med_text_free(&html);
