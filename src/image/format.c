@@ -67,15 +67,25 @@ static med_status fail_unknown(const med_image_file *file) {
                     list_formats(list, false));
 }
 
+static const med_image_format *format_by_content(const med_image_file *file) {
+    for (int f = 0; f < N_FORMATS; f++)
+        if (formats[f]->is(file)) return formats[f];
+    return NULL;
+}
+
+static const med_image_format *format_by_name(const char *path) {
+    for (int f = 0; f < N_FORMATS; f++)
+        if (has_ending(path, formats[f]->endings) || has_ending(path, formats[f]->gzip_endings)) return formats[f];
+    return NULL;
+}
+
 static med_status load_opened(const med_image_file *file, bool with_voxels, med_volume **out) {
-    for (int f = 0; f < N_FORMATS; f++) {
-        if (!formats[f]->is(file)) continue;
-        if (!has_ending(file->path, file->is_gzip ? formats[f]->gzip_endings : formats[f]->endings))
-            med_warn("%s: by its content this is %s%s, which its name does not say", file->path, formats[f]->name,
-                     file->is_gzip ? " in gzip" : "");
-        return formats[f]->load(file, with_voxels, out);
-    }
-    return fail_unknown(file);
+    const med_image_format *format = format_by_content(file);
+    if (!format) return fail_unknown(file);
+    if (!has_ending(file->path, file->is_gzip ? format->gzip_endings : format->endings))
+        med_warn("%s: by its content this is %s%s, which its name does not say", file->path, format->name,
+                 file->is_gzip ? " in gzip" : "");
+    return format->load(file, with_voxels, out);
 }
 
 static med_status load(const char *path, bool with_voxels, med_volume **out) {
@@ -91,12 +101,19 @@ med_status med_volume_load(const char *path, med_volume **out) { return load(pat
 
 med_status med_volume_load_header(const char *path, med_volume **out) { return load(path, false, out); }
 
+bool med_volume_is(const char *path) {
+    med_image_file file;
+    med_status status = open_file(path, &file);
+    bool is_image = status == MED_OK && format_by_content(&file);
+    med_file_unmap(&file.map);
+    return is_image || (status != MED_EINPUT && format_by_name(path));
+}
+
 /* ---- save ---- */
 
 med_status med_volume_save(const med_volume *v, const char *path, med_voxel_type type) {
-    for (int f = 0; f < N_FORMATS; f++)
-        if (formats[f]->save && (has_ending(path, formats[f]->endings) || has_ending(path, formats[f]->gzip_endings)))
-            return formats[f]->save(v, path, type);
+    const med_image_format *format = format_by_name(path);
+    if (format && format->save) return format->save(v, path, type);
     char list[LIST_BYTES];
     return med_fail(MED_EUSAGE, "%s: the name does not say in which format to write; known are %s", path,
                     list_formats(list, true));

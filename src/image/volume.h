@@ -61,6 +61,8 @@ med_affine med_affine_shift(med_affine affine, const double index[3]); /* index 
 /* Read any supported format, decided by content. Values scaled (slope, inter) to float32. Non-finite voxels are an
  * error with count and first index. MED_EFORMAT says what was found and expected; MED_EINPUT, MED_ENOMEM. */
 MED_CHECK med_status med_volume_load(const char *path, med_volume **out);
+/* Is this a readable file that is an image, by its content or at least by its name? */
+bool med_volume_is(const char *path);
 /* Geometry, type and description only; voxel is NULL. */
 MED_CHECK med_status med_volume_load_header(const char *path, med_volume **out);
 /* NIfTI-1, gzip when the name ends in .gz; written atomically. `type` MED_VOXEL_F32, MED_VOXEL_U8 or MED_VOXEL_I16
