@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { MAX_SERIES = 2, MAX_DRAWN = 300, WIDTH = 420, HEIGHT = 230, LEFT = 52, RIGHT = 12, TOP = 28, BOTTOM = 34 };
+enum { MAX_SERIES = 2, MAX_DRAWN = 300, WIDTH = 420, HEIGHT = 230, LEFT = 52, RIGHT = 12, TOP = 28, BOTTOM = 34, TILE_HEIGHT = HEIGHT + 22, CAPTION_BYTES = 96 };
 
 typedef struct series {
     const char *key, *label;
@@ -171,27 +171,28 @@ static void draw_axes(med_text *html, const axis *x, const axis *y, const char *
     }
 }
 
-static void draw_chart(med_text *html, chart *c, const char *x_title) {
+/* One svg element with these attributes; says in words what it shows. */
+static void draw_chart(med_text *out, chart *c, const char *x_title, const char *attributes, char caption[CAPTION_BYTES]) {
     axis x = {.from = LEFT, .to = WIDTH - RIGHT}, y = {.from = HEIGHT - BOTTOM, .to = TOP};
     int stride = 1, legend = WIDTH - RIGHT;
     for (int s = 0; s < MAX_SERIES; s++)
         if (c->series[s].n > MAX_DRAWN) stride = thin(&c->series[s]);
     find_limits(c, &x, &y);
-    med_text_add(html, "<figure><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", WIDTH, HEIGHT, c->title);
-    draw_axes(html, &x, &y, x_title);
+    med_text_add(out, "<svg viewBox=\"0 0 %d %d\" %s>", WIDTH, HEIGHT, attributes);
+    draw_axes(out, &x, &y, x_title);
     for (int s = MAX_SERIES - 1; s >= 0; s--) {
         const series *line = &c->series[s];
         if (line->n < 2) continue;
-        med_text_add(html, "<path class=\"series s%d\" d=\"", s);
+        med_text_add(out, "<path class=\"series s%d\" d=\"", s);
         for (int i = 0; i < line->n; i++)
-            med_text_add(html, "%c%.1f %.1f", i ? 'L' : 'M', place(&x, line->x[i]), place(&y, line->y[i]));
-        med_text_add(html, "\"/><text class=\"s%d\" x=\"%d\" y=\"16\" text-anchor=\"end\">%s</text>", s, legend,
+            med_text_add(out, "%c%.1f %.1f", i ? 'L' : 'M', place(&x, line->x[i]), place(&y, line->y[i]));
+        med_text_add(out, "\"/><text class=\"s%d\" x=\"%d\" y=\"16\" text-anchor=\"end\">%s</text>", s, legend,
                      line->label);
         legend -= 90;
     }
-    med_text_add(html, "</svg><figcaption>%s%s", c->title, y.is_log ? ", logarithmic scale" : "");
-    if (stride > 1) med_text_add(html, "; each point is the mean of %d", stride);
-    med_text_put(html, "</figcaption></figure>\n");
+    med_text_put(out, "</svg>");
+    int n = snprintf(caption, CAPTION_BYTES, "%s%s", c->title, y.is_log ? ", logarithmic scale" : "");
+    if (stride > 1) snprintf(caption + n, CAPTION_BYTES - (size_t)n, "; each point is the mean of %d", stride);
 }
 
 /* Two points or more, and not zero all along (a term that is switched off). */
@@ -202,25 +203,75 @@ static bool is_worth_drawing(const chart *c) {
     return false;
 }
 
-med_status med_report_curves(med_text *html, const char *log_path) {
+/* ---- the page's figures, or a picture of its own ------------------------------------------------------------ */
+
+typedef void add_chart(med_text *out, chart *c, int index, const char *x_title);
+
+static void add_figure(med_text *html, chart *c, int index, const char *x_title) {
+    char caption[CAPTION_BYTES], attributes[64];
+    (void)index;
+    snprintf(attributes, sizeof attributes, "role=\"img\" aria-label=\"%s\"", c->title);
+    med_text_put(html, "<figure>");
+    draw_chart(html, c, x_title, attributes, caption);
+    med_text_add(html, "<figcaption>%s</figcaption></figure>\n", caption);
+}
+
+/* Two charts side by side; each with its caption below. */
+static void add_tile(med_text *svg, chart *c, int index, const char *x_title) {
+    char caption[CAPTION_BYTES], attributes[96];
+    int x = index % 2 * WIDTH, y = index / 2 * TILE_HEIGHT;
+    snprintf(attributes, sizeof attributes, "x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"", x, y, WIDTH, HEIGHT);
+    draw_chart(svg, c, x_title, attributes, caption);
+    med_text_add(svg, "<text x=\"%d\" y=\"%d\">%s</text>\n", x + LEFT, y + HEIGHT + 12, caption);
+}
+
+/* Adds every chart of the log that is worth it; *n_drawn: how many. */
+static med_status add_charts(med_text *out, const char *log_path, add_chart *add, int *n_drawn) {
+    *n_drawn = 0;
     if (!med_path_exists(log_path)) return MED_OK;
     med_mapping file;
     MED_TRY(med_file_map(log_path, &file));
     log_reader log = {0};
     memcpy(log.charts, charts, sizeof charts);
     med_status status = read_lines(&log, log_path, (const char *)file.data, file.size);
-    int n_drawn = 0;
     for (int c = 0; c < N_CHARTS && status == MED_OK; c++)
-        if (is_worth_drawing(&log.charts[c])) {
-            if (!n_drawn++) med_text_put(html, "<div class=\"curves\">\n");
-            draw_chart(html, &log.charts[c], log.has_steps ? "step" : "epoch");
-        }
-    if (n_drawn) med_text_put(html, "</div>\n");
+        if (is_worth_drawing(&log.charts[c])) add(out, &log.charts[c], (*n_drawn)++, log.has_steps ? "step" : "epoch");
     for (int c = 0; c < N_CHARTS; c++)
         for (int s = 0; s < MAX_SERIES; s++) {
             free(log.charts[c].series[s].x);
             free(log.charts[c].series[s].y);
         }
     med_file_unmap(&file);
+    return status;
+}
+
+med_status med_report_curves(med_text *html, const char *log_path) {
+    med_text figures = {0};
+    int n;
+    med_status status = add_charts(&figures, log_path, add_figure, &n);
+    if (status == MED_OK && n) {
+        med_text_put(html, "<div class=\"curves\">\n");
+        med_text_append(html, &figures);
+        med_text_put(html, "</div>\n");
+    }
+    med_text_free(&figures);
+    return status;
+}
+
+static const char svg_style[] = "<style>text{fill:#5c6670;font:11px system-ui,sans-serif}.axis{stroke:#d9dee3;fill:none}"
+                                ".series{fill:none;stroke-width:1.8;stroke-linejoin:round}.s0{stroke:#0b63ce}.s1{stroke:#c2410c}"
+                                "text.s0{fill:#0b63ce;stroke:none}text.s1{fill:#c2410c;stroke:none}</style>";
+
+med_status med_report_curves_svg(med_text *svg, const char *log_path) {
+    med_text tiles = {0};
+    int n;
+    med_status status = add_charts(&tiles, log_path, add_tile, &n);
+    if (status == MED_OK && n) {
+        med_text_add(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">%s<rect width=\"100%%\" height=\"100%%\" "
+                     "fill=\"#fff\"/>\n", 2 * WIDTH, (n + 1) / 2 * TILE_HEIGHT, svg_style);
+        med_text_append(svg, &tiles);
+        med_text_put(svg, "</svg>\n");
+    }
+    med_text_free(&tiles);
     return status;
 }

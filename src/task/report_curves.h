@@ -8,5 +8,7 @@
  * per quantity that has two points or more. A last line cut short (the training still runs, or was killed) is ignored;
  * any other line that is no JSON object is MED_EFORMAT with its number. No file: nothing is drawn. */
 MED_CHECK med_status med_report_curves(med_text *html, const char *log_path);
+/* The same charts as one SVG file that stands alone; nothing where there is nothing to draw. */
+MED_CHECK med_status med_report_curves_svg(med_text *svg, const char *log_path);
 
 #endif
