@@ -1,0 +1,256 @@
+/* bench.c: repeated runs of one graph, or of one training step. */
+#include "task/bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/thread.h"
+#include "engine/backend.h"
+#include "engine/plan.h"
+#include "model/mmhvae_graph.h"
+#include "model/mmhvae_trainer.h"
+#include "task/train_config.h"
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts; value at a fraction of the way. */
+static double quantile(double *values, int n, double fraction) {
+    qsort(values, (size_t)n, sizeof *values, by_size);
+    double at = fraction * (n - 1);
+    int i = (int)at;
+    return i + 1 < n ? values[i] + (at - i) * (values[i + 1] - values[i]) : values[i];
+}
+
+static json_int_t peak_bytes(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (json_int_t)usage.ru_maxrss * 1024;
+}
+
+/* ---- what is timed ---- */
+
+typedef struct subject {
+    med_train_config config;
+    med_mmhvae_config model;
+    int n;               /* slices */
+    float *x[MED_MAX_MODS]; /* random images within a round field of view */
+} subject;
+
+static void subject_free(subject *s) {
+    for (int j = 0; j < MED_MAX_MODS; j++) free(s->x[j]);
+}
+
+static med_status draw_images(subject *s, uint64_t seed) {
+    int h = s->model.height, w = s->model.width;
+    size_t plane = (size_t)h * (size_t)w, n = (size_t)s->n * plane;
+    for (int j = 0; j < s->model.n_mods; j++) {
+        MED_TRY(med_buffer_alloc(n * sizeof(float), "images", (void **)&s->x[j]));
+        med_uniform_fill(s->x[j], n, (med_rng_key){seed, med_site_of("bench/images"), (uint64_t)j});
+        for (size_t i = 0; i < n; i++) {
+            double y = (double)(i % plane) / w / h - 0.5, x = (double)(i % (size_t)w) / w - 0.5;
+            s->x[j][i] = x * x + y * y < 0.2 ? 2 * s->x[j][i] - 1 : -1;
+        }
+    }
+    return MED_OK;
+}
+
+static med_status subject_create(const med_bench_options *o, subject *s) {
+    med_mmhvae_config network;
+    *s = (subject){0};
+    MED_TRY(med_train_preset(o->preset, &s->config));
+    MED_TRY(med_mmhvae_preset(strcmp(o->preset, "demo") ? o->preset : "tiny", &network));
+    for (int i = 0; i < o->set.n; i++) MED_TRY(med_option_set_pair(med_train_keys, &s->config, o->set.item[i]));
+    MED_TRY(med_train_model(&s->config, network.n_mods, network.mods, network.height, network.width, &s->model));
+    return MED_OK;
+}
+
+static void describe(const subject *s, const med_bench_options *o, json_t *report) {
+    json_object_set_new(report, "preset", json_string(o->preset));
+    json_object_set_new(report, "size", json_pack("[i, i]", s->model.height, s->model.width));
+    json_object_set_new(report, "batch", json_integer(s->n));
+    json_object_set_new(report, "repeats", json_integer(o->n_repeats));
+    json_object_set_new(report, "threads", json_integer(med_threads()));
+    json_object_set_new(report, "kernels", json_string(med_backend_cpu()->name));
+    json_object_set_new(report, "peak_bytes", json_integer(peak_bytes()));
+}
+
+/* ---- synthesis ---- */
+
+typedef struct synthesis {
+    med_graph *graph;
+    med_plan *plan;
+    med_weights *weights;
+    float *noise[MED_MAX_LEVELS];
+} synthesis;
+
+static void synthesis_free(synthesis *y) {
+    med_plan_free(y->plan);
+    med_graph_free(y->graph);
+    med_weights_free(y->weights);
+    for (int l = 0; l < MED_MAX_LEVELS; l++) free(y->noise[l]);
+}
+
+static med_status bind(const subject *s, synthesis *y, const med_mmhvae_features *f, const med_mmhvae_pass *pass, med_modset given) {
+    for (int i = 0; i < med_graph_n_params(y->graph); i++) {
+        med_val v = med_graph_param(y->graph, i);
+        med_plan_bind(y->plan, v, med_weights_find(y->weights, med_val_name(y->graph, v))->data);
+    }
+    MED_MODSET_EACH(j, given) med_plan_bind(y->plan, f->x[j], s->x[j]);
+    for (int l = 0; l <= s->model.pools; l++) {
+        size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(&s->model, l, s->n));
+        MED_TRY(med_buffer_alloc(n * sizeof(float), "latent noise", (void **)&y->noise[l]));
+        med_normal_fill(y->noise[l], n, (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)l});
+        med_plan_bind(y->plan, pass->eps[l], y->noise[l]);
+    }
+    return MED_OK;
+}
+
+static med_status synthesis_create(const subject *s, uint64_t seed, med_modset given, synthesis *y) {
+    med_mmhvae_features features;
+    med_mmhvae_pass pass = {0};
+    MED_TRY(med_mmhvae_init(&s->model, seed, &y->weights));
+    y->graph = med_graph_create();
+    med_mmhvae_encode(y->graph, &s->model, given, s->n, &features);
+    med_mmhvae_pass_options how = {.given = given, .target = med_modset_of(s->model.n_mods) - 1, .temperature = 0.5, .name = "bench"};
+    med_mmhvae_generate(y->graph, &s->model, &features, s->n, how, &pass);
+    for (int j = 0; j < s->model.n_mods; j++) med_output(y->graph, pass.out[j]);
+    MED_TRY(med_plan_create(y->graph, (med_plan_options){.is_frozen = true}, &y->plan));
+    return bind(s, y, &features, &pass, given);
+}
+
+static json_t *op_table(const synthesis *y) {
+    med_op_time times[64];
+    int n = med_plan_times(y->plan, times, 64);
+    json_t *table = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(table, json_pack("{s:s, s:i, s:f, s:f, s:f}", "op", times[i].op, "calls", times[i].n_calls, "ms",
+                                               1e3 * times[i].seconds, "gflop", times[i].gflop, "gflops",
+                                               times[i].seconds > 0 ? times[i].gflop / times[i].seconds : 0));
+    return table;
+}
+
+static med_status time_synthesis(const subject *s, const med_bench_options *o, med_modset given, json_t *report) {
+    synthesis y = {0};
+    double *ms = med_alloc((size_t)o->n_repeats * sizeof *ms), start = now_s();
+    med_status status = synthesis_create(s, o->seed, given, &y);
+    if (status == MED_OK) status = med_plan_run(y.plan);
+    json_object_set_new(report, "first_ms", json_real(1e3 * (now_s() - start)));
+    for (int i = 0; i < o->n_repeats && status == MED_OK; i++) {
+        start = now_s();
+        status = med_plan_run(y.plan);
+        ms[i] = 1e3 * (now_s() - start) / s->n;
+    }
+    if (status == MED_OK) {
+        json_object_set_new(report, "median_ms_per_slice", json_real(quantile(ms, o->n_repeats, 0.5)));
+        json_object_set_new(report, "quartiles_ms", json_pack("[f, f]", quantile(ms, o->n_repeats, 0.25), quantile(ms, o->n_repeats, 0.75)));
+        json_object_set_new(report, "activation_bytes", json_integer((json_int_t)med_plan_bytes(y.plan)));
+        med_plan_profile(y.plan, true);
+        status = med_plan_run(y.plan);
+        json_object_set_new(report, "ops", op_table(&y));
+    }
+    synthesis_free(&y);
+    free(ms);
+    return status;
+}
+
+static med_status parse_given(const med_bench_options *o, const med_mmhvae_config *m, med_modset *given) {
+    *given = o->given.n ? 0 : med_modset_of(0);
+    for (int i = 0; i < o->given.n; i++) {
+        int j = 0;
+        while (j < m->n_mods && strcmp(m->mods[j], o->given.item[i]) != 0) j++;
+        if (j == m->n_mods) return med_fail(MED_EUSAGE, "--given: no modality '%s' in this network", o->given.item[i]);
+        *given |= med_modset_of(j);
+    }
+    return MED_OK;
+}
+
+med_status med_bench_synth(const med_bench_options *o, json_t *report) {
+    subject s;
+    med_modset given;
+    MED_TRY(subject_create(o, &s));
+    MED_TRY(parse_given(o, &s.model, &given));
+    s.n = o->batch ? o->batch : 1;
+    med_status status = draw_images(&s, o->seed);
+    if (status == MED_OK) status = time_synthesis(&s, o, given, report);
+    describe(&s, o, report);
+    subject_free(&s);
+    return status;
+}
+
+/* ---- training ---- */
+
+static void draw_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
+    (void)context;
+    med_rng_key key = {(uint64_t)pass, (uint64_t)level, (uint64_t)first};
+    med_normal_fill(to, (size_t)n * (size_t)per_slice, key);
+}
+
+static med_status create_trainer(const subject *s, const med_bench_options *o, med_mmhvae_trainer **out) {
+    med_weights *weights;
+    MED_TRY(med_mmhvae_init(&s->model, o->seed, &weights));
+    const med_train_config *c = &s->config;
+    med_trainer_options t = {.n_micro = c->micro_batch, .smooth_l1 = c->smooth_l1, .seed = o->seed,
+                             .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},
+                             .discriminator_optimizer = {MED_ADAM, c->lr_disc, 0.9, 0.999, 1e-8}};
+    t.discriminator.ndf = o->is_adversarial ? c->ndf : 0;
+    t.discriminator.layers = med_discriminator_layers(s->model.height, s->model.width, c->disc_layers);
+    return med_mmhvae_trainer_create(&s->model, t, weights, out);
+}
+
+static med_status time_steps(const subject *s, const med_bench_options *o, med_mmhvae_trainer *trainer, double *seconds) {
+    med_modset all = med_modset_of(s->model.n_mods) - 1;
+    med_step_input in = {.observed = all, .subset = all & ~med_modset_of(0), .anchor = 0, .n = s->n, .noise = draw_noise,
+                         .w_kl = s->config.w_kl, .w_dis = o->is_adversarial ? 0.05 : 0, .trains_discriminators = o->is_adversarial};
+    med_step_result result;
+    for (int j = 0; j < s->model.n_mods; j++) in.x[j] = in.target[j] = s->x[j];
+    MED_TRY(med_mmhvae_trainer_step(trainer, &in, &result));
+    for (int i = 0; i < o->n_repeats; i++) {
+        double start = now_s();
+        MED_TRY(med_mmhvae_trainer_step(trainer, &in, &result));
+        seconds[i] = (now_s() - start) / s->n;
+    }
+    return MED_OK;
+}
+
+static med_status time_training(const subject *s, const med_bench_options *o, json_t *report) {
+    med_mmhvae_trainer *trainer = NULL;
+    size_t parameter_bytes, activation_bytes;
+    double *seconds = med_alloc((size_t)o->n_repeats * sizeof *seconds);
+    med_status status = create_trainer(s, o, &trainer);
+    if (status == MED_OK) status = time_steps(s, o, trainer, seconds);
+    if (status == MED_OK) {
+        med_mmhvae_trainer_memory(trainer, &parameter_bytes, &activation_bytes);
+        json_object_set_new(report, "seconds_per_slice_step", json_real(quantile(seconds, o->n_repeats, 0.5)));
+        json_object_set_new(report, "quartiles_s", json_pack("[f, f]", quantile(seconds, o->n_repeats, 0.25), quantile(seconds, o->n_repeats, 0.75)));
+        json_object_set_new(report, "parameter_bytes", json_integer((json_int_t)parameter_bytes));
+        json_object_set_new(report, "activation_bytes", json_integer((json_int_t)activation_bytes));
+    }
+    med_mmhvae_trainer_free(trainer);
+    free(seconds);
+    return status;
+}
+
+med_status med_bench_train(const med_bench_options *o, json_t *report) {
+    subject s;
+    MED_TRY(subject_create(o, &s));
+    s.n = o->batch ? o->batch : s.config.batch;
+    med_status status = draw_images(&s, o->seed);
+    if (status == MED_OK) status = time_training(&s, o, report);
+    describe(&s, o, report);
+    json_object_set_new(report, "adversarial", json_boolean(o->is_adversarial));
+    subject_free(&s);
+    return status;
+}
