@@ -12,7 +12,7 @@
 enum {
     MAX_RATIO = 1032, /* deflate's largest expansion */
     SLACK = 1 << 16,  /* padding behind the data up to this much stays on the fast path */
-    LEVEL = 4,        /* of 12: within a few per cent of the size of level 6 in half its time */
+    LEVEL = 1,        /* of 12; a head scan as float32: 0.10 s, 3.0 MB; level 6: 0.18 s, 2.7 MB */
     CHUNK = 1 << 16,
     MIN_EXTRA = 1 << 20,  /* this much is always read for the checksums behind it */
     MIN_MEMBER_BYTES = 18 /* header and trailer */
