@@ -1,0 +1,1 @@
+med_test(ops/ops)
