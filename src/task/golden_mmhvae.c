@@ -1,0 +1,232 @@
+/* golden_mmhvae.c: fixtures of MMHVAE: forward passes of any subset and temperature, KL per level.
+ *
+ * Tolerances: PyTorch's own float32 run differs from these float64 numbers by 7e-6 in tiny images, 6e-5 at paper size
+ * and 1.3e-7 relative in KL. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "engine/plan.h"
+#include "model/mmhvae_graph.h"
+#include "task/golden_mmhvae.h"
+
+static const double image_max_tiny = 5e-5, image_max_paper = 5e-4, image_rms_paper = 5e-5;
+
+
+/* ---- reading ---- */
+
+med_status med_golden_modset(const med_golden_run *r, const json_t *names, med_modset *set) {
+    *set = 0;
+    size_t i;
+    const json_t *item;
+    json_array_foreach((json_t *)(uintptr_t)names, i, item) {
+        int j = 0;
+        while (j < r->config.n_mods && strcmp(r->config.mods[j], json_string_value(item) ? json_string_value(item) : "") != 0) j++;
+        if (j == r->config.n_mods) return med_fail(MED_EFORMAT, "%s: case names a modality that config has not", r->f->path);
+        *set |= med_modset_of(j);
+    }
+    return MED_OK;
+}
+
+static med_status copy_parameters(med_golden_run *r) {
+    bool has_input_conv = med_mmhvae_channels(&r->config, 0) / 2 != r->config.nfinal;
+    r->weights = med_weights_create();
+    for (int i = 0; i < med_weights_count(r->f->data); i++) {
+        const med_tensor *from = med_weights_at(r->f->data, i);
+        if (strncmp(from->name, "w/", 2) != 0) continue;
+        char *name = med_mmhvae_name_from_release(from->name + 2, has_input_conv);
+        if (!name) return med_fail(MED_EFORMAT, "%s: %s is no parameter of MMHVAE", r->f->path, from->name);
+        med_tensor *to;
+        med_status status = med_weights_add(r->weights, name, MED_F32, from->shape, &to);
+        free(name);
+        MED_TRY(status);
+        memcpy(to->data, from->data, (size_t)med_shape_count(from->shape) * sizeof(float));
+    }
+    return MED_OK;
+}
+
+/* ---- forward ---- */
+
+typedef struct forward {
+    med_modset given;
+    double temperature;
+    const char *name, *eps;
+    med_graph *graph;
+    med_plan *plan;
+    med_mmhvae_features features;
+    med_mmhvae_pass pass;
+} forward;
+
+static med_status bind_fixture(const med_golden_run *r, med_plan *plan, med_val v, const char *name, med_shape shape) {
+    const float *values;
+    MED_TRY(med_golden_f32(r->f, name, med_shape_count(shape), &values));
+    med_plan_bind(plan, v, values);
+    return MED_OK;
+}
+
+static med_status bind_forward(const med_golden_run *r, forward *w) {
+    char name[96];
+    for (int i = 0; i < med_graph_n_params(w->graph); i++) {
+        med_val v = med_graph_param(w->graph, i);
+        const med_tensor *p = med_weights_find(r->weights, med_val_name(w->graph, v));
+        if (!p) return med_fail(MED_EFORMAT, "%s: parameter %s is missing", r->f->path, med_val_name(w->graph, v));
+        med_plan_bind(w->plan, v, p->data);
+    }
+    MED_MODSET_EACH(j, w->given) {
+        snprintf(name, sizeof name, "x/%s", r->config.mods[j]);
+        MED_TRY(bind_fixture(r, w->plan, w->features.x[j], name, med_val_shape(w->graph, w->features.x[j])));
+    }
+    for (int l = 0; l <= r->config.pools && w->temperature > 0; l++) {
+        snprintf(name, sizeof name, "eps/%s/z%d", w->eps, r->config.pools + 1 - l);
+        MED_TRY(bind_fixture(r, w->plan, w->pass.eps[l], name, med_val_shape(w->graph, w->pass.eps[l])));
+    }
+    return MED_OK;
+}
+
+static med_status plan_forward(const med_golden_run *r, forward *w) {
+    bool has_noise = w->temperature > 0;
+    char probe[96];
+    snprintf(probe, sizeof probe, "kl_marginal/%s/%s", w->name, r->config.mods[med_modset_first(w->given)]);
+    w->graph = med_graph_create();
+    med_mmhvae_encode(w->graph, &r->config, w->given, r->n, &w->features);
+    med_mmhvae_pass_options o = {.given = w->given, .target = med_modset_of(r->config.n_mods) - 1, .temperature = w->temperature,
+                                 .name = "case", .wants_kl = has_noise,
+                                 .wants_marginals = has_noise && med_weights_find(r->f->data, probe)};
+    med_mmhvae_generate(w->graph, &r->config, &w->features, r->n, o, &w->pass);
+    for (int j = 0; j < r->config.n_mods; j++) {
+        med_output(w->graph, w->pass.out[j]);
+        for (int l = 0; l <= r->config.pools && o.wants_marginals && med_modset_has(w->given, j); l++)
+            med_output(w->graph, w->pass.kl_marginal[j][l]);
+    }
+    for (int l = 0; l <= r->config.pools; l++) med_output(w->graph, w->pass.kl[l]);
+    MED_TRY(med_plan_create(w->graph, (med_plan_options){0}, &w->plan));
+    return bind_forward(r, w);
+}
+
+static med_status check_image(med_golden_run *r, const forward *w, int j) {
+    char name[96];
+    snprintf(name, sizeof name, "out/%s/%s", w->name, r->config.mods[j]);
+    double *expected;
+    int64_t n, n_got = med_shape_count(med_val_shape(w->graph, w->pass.out[j]));
+    MED_TRY(med_golden_tensor(r->f, name, &expected, &n));
+    if (n != n_got) {
+        free(expected);
+        return med_fail(MED_EFORMAT, "%s: %s has %lld values, expected %lld", r->f->path, name, (long long)n, (long long)n_got);
+    }
+    double *got = med_alloc((size_t)n * sizeof *got);
+    med_plan_read_f64(w->plan, w->pass.out[j], got);
+    if (r->is_paper) med_golden_compare_rms(r->f, name, got, expected, n, image_max_paper, image_rms_paper);
+    else med_golden_compare(r->f, name, got, expected, n, image_max_tiny);
+    free(got);
+    free(expected);
+    return MED_OK;
+}
+
+static med_status check_kl(med_golden_run *r, const forward *w, const char *name, const med_val kl[]) {
+    double got[MED_MAX_LEVELS], *expected;
+    int64_t n;
+    MED_TRY(med_golden_tensor(r->f, name, &expected, &n));
+    for (int l = 0; l <= r->config.pools; l++) med_plan_read_f64(w->plan, kl[l], &got[l]);
+    if (n == r->config.pools + 1) med_golden_compare_relative(r->f, name, got, expected, n, med_golden_kl_relative);
+    free(expected);
+    return n == r->config.pools + 1 ? MED_OK : med_fail(MED_EFORMAT, "%s: %s has %lld levels", r->f->path, name, (long long)n);
+}
+
+static med_status check_forward(med_golden_run *r, forward *w) {
+    MED_TRY(plan_forward(r, w));
+    MED_TRY(med_plan_run(w->plan));
+    for (int j = 0; j < r->config.n_mods; j++) MED_TRY(check_image(r, w, j));
+    if (w->temperature == 0) return MED_OK;
+    char name[96];
+    snprintf(name, sizeof name, "kl/%s", w->name);
+    MED_TRY(check_kl(r, w, name, w->pass.kl));
+    MED_MODSET_EACH(j, w->given) {
+        snprintf(name, sizeof name, "kl_marginal/%s/%s", w->name, r->config.mods[j]);
+        if (med_weights_find(r->f->data, name)) MED_TRY(check_kl(r, w, name, w->pass.kl_marginal[j]));
+    }
+    return MED_OK;
+}
+
+static med_status run_cases(med_golden_run *r) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(r->f->json, "cases"), i, item) {
+        forward w = {.name = json_string_value(json_object_get(item, "name")), .eps = json_string_value(json_object_get(item, "eps")),
+                     .temperature = json_number_value(json_object_get(item, "temperature"))};
+        if (!w.name || (w.temperature > 0 && !w.eps)) return med_fail(MED_EFORMAT, "%s: case %zu lacks name or eps", r->f->path, i);
+        MED_TRY(med_golden_modset(r, json_object_get(item, "given"), &w.given));
+        med_status status = check_forward(r, &w);
+        med_plan_free(w.plan);
+        med_graph_free(w.graph);
+        MED_TRY(status);
+    }
+    return MED_OK;
+}
+
+/* ---- kinds ---- */
+
+static med_status read_config(med_golden_run *r) {
+    json_t *config = json_object_get(r->f->json, "config"), *own = json_copy(config);
+    r->n = json_object_get(config, "n") ? (int)json_integer_value(json_object_get(config, "n")) : 1;
+    json_object_del(own, "n");
+    med_status status = med_mmhvae_from_json(own, &r->config);
+    json_decref(own);
+    return status == MED_OK && r->n < 1 ? med_fail(MED_EFORMAT, "%s: config.n is %d", r->f->path, r->n) : status;
+}
+
+static med_status run_mmhvae(med_golden *f) {
+    med_golden_run r = {.f = f};
+    med_status status = read_config(&r);
+    if (status == MED_OK) status = copy_parameters(&r);
+    if (status == MED_OK) status = run_cases(&r);
+    if (status == MED_OK) status = med_golden_training(&r);
+    med_weights_free(r.weights);
+    return status;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* SHA-256 over the release's names in sorted order, each followed by its float32 values. */
+static void check_hash(med_golden_run *r) {
+    int n = med_weights_count(r->weights);
+    char **names = med_alloc((size_t)n * sizeof *names);
+    size_t n_bytes = 0;
+    for (int i = 0; i < n; i++) {
+        const med_tensor *p = med_weights_at(r->weights, i);
+        char *release = med_mmhvae_name_to_release(&r->config, p->name);
+        names[i] = med_format("%s %s", release ? release : "", p->name); /* a space sorts before every letter of a name */
+        n_bytes += strlen(names[i]) + (size_t)med_shape_count(p->shape) * sizeof(float);
+        free(release);
+    }
+    qsort(names, (size_t)n, sizeof *names, by_name);
+    char *all = med_alloc(n_bytes), *to = all, hex[65];
+    for (int i = 0; i < n; i++) {
+        const char *space = strchr(names[i], ' ');
+        const med_tensor *p = med_weights_find(r->weights, space + 1);
+        to = mempcpy(to, names[i], (size_t)(space - names[i]));
+        to = mempcpy(to, p->data, (size_t)med_shape_count(p->shape) * sizeof(float));
+    }
+    med_sha256_hex(all, (size_t)(to - all), hex);
+    const char *expected = json_string_value(json_object_get(r->f->json, "weights_sha256"));
+    bool is_equal = expected && strcmp(hex, expected) == 0;
+    med_golden_add(r->f, "weights_sha256", is_equal ? 0 : 1, 0, is_equal);
+    for (int i = 0; i < n; i++) free(names[i]);
+    free(names);
+    free(all);
+}
+
+static med_status run_mmhvae_paper(med_golden *f) {
+    med_golden_run r = {.f = f, .is_paper = true};
+    med_status status = read_config(&r);
+    uint64_t seed = (uint64_t)json_integer_value(json_object_get(f->json, "seed"));
+    if (status == MED_OK) status = med_mmhvae_hashed_weights(&r.config, seed, &r.weights);
+    if (status == MED_OK) check_hash(&r);
+    if (status == MED_OK) status = run_cases(&r);
+    med_weights_free(r.weights);
+    return status;
+}
+
+const med_golden_kind med_golden_mmhvae = {"mmhvae", run_mmhvae};
+const med_golden_kind med_golden_mmhvae_paper = {"mmhvae-paper", run_mmhvae_paper};

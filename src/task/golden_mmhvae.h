@@ -1,0 +1,23 @@
+/* golden_mmhvae.h: a fixture of MMHVAE being run: shared by its forward and its training part. */
+#ifndef MED_TASK_GOLDEN_MMHVAE_H
+#define MED_TASK_GOLDEN_MMHVAE_H
+
+#include "model/mmhvae_trainer.h"
+#include "task/golden_fixture.h"
+
+typedef struct med_golden_run {
+    med_golden *f;
+    med_mmhvae_config config;
+    int n; /* slices */
+    bool is_paper;
+    med_weights *weights; /* our names */
+} med_golden_run;
+
+static const double med_golden_kl_relative = 1e-5;
+
+/* Modality names of a case as a set. */
+MED_CHECK med_status med_golden_modset(const med_golden_run *r, const json_t *names, med_modset *set);
+/* The steps under "train": histories, gradients of step 0, parameters after all steps. Takes the weights. */
+MED_CHECK med_status med_golden_training(med_golden_run *r);
+
+#endif

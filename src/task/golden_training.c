@@ -1,0 +1,236 @@
+/* golden_training.c: a fixture's training steps, through the trainer that `medley train` uses, one slice at a time.
+ *
+ * Tolerances: losses 1e-6 relative, gradients 1e-4 of the tensor's largest entry or 1e-6, discriminator gradients 1e-5 of
+ * theirs. Parameters after Adamax 5e-6, but 1e-4 where the first gradient is below 1e-6, because its first step is
+ * lr*sign(g). Tensors whose golden gradient is below 1e-10 everywhere have no effect and are left out. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "task/golden_mmhvae.h"
+
+static const double gradient_relative = 1e-4, gradient_absolute = 1e-6, discriminator_gradient_relative = 1e-5, loss_relative = 1e-6,
+                    parameter_absolute = 5e-6, parameter_absolute_loose = 1e-4, sure_gradient = 1e-6, zero_gradient = 1e-10;
+
+static const char *const pass_names[MED_MAX_PASSES] = {"full", "anchor", "subset"};
+
+typedef struct training {
+    med_golden_run *r;
+    const json_t *json;
+    med_mmhvae_trainer *trainer;
+    med_step_input input;
+    int step;
+    med_status noise_status;
+} training;
+
+static void fixture_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
+    training *t = context;
+    char name[96];
+    snprintf(name, sizeof name, "eps/train%d/%s/z%d", t->step, pass_names[pass], t->r->config.pools + 1 - level);
+    const float *from = NULL;
+    med_status status = med_golden_f32(t->r->f, name, per_slice * t->r->n, &from);
+    if (status != MED_OK) t->noise_status = status;
+    for (int64_t i = 0; i < n * per_slice; i++) to[i] = from ? from[first * per_slice + i] : 0;
+}
+
+static med_optimizer_config read_optimizer(const json_t *o, med_optimizer_kind kind) {
+    return (med_optimizer_config){kind, json_number_value(json_object_get(o, "lr")), json_number_value(json_object_get(o, "beta1")),
+                                  json_number_value(json_object_get(o, "beta2")), json_number_value(json_object_get(o, "eps"))};
+}
+
+/* Release name of a discriminator parameter disc/MOD/K/leaf: d/MOD/model.I.leaf, I = 0, 2, 5, 8, ... (owned). */
+static char *discriminator_release_name(const char *prefix, const char *ours) {
+    char mod[MED_MOD_NAME], leaf[16];
+    int k;
+    if (sscanf(ours, "disc/%31[^/]/%d/%15s", mod, &k, leaf) != 3) return NULL;
+    return med_format("%s/%s/model.%d.%s", prefix, mod, k ? 3 * k - 1 : 0, leaf);
+}
+
+static med_status copy_discriminators(training *t) {
+    med_weights *d = med_mmhvae_trainer_discriminators(t->trainer);
+    for (int i = 0; i < med_weights_count(d); i++) {
+        const med_tensor *to = med_weights_at(d, i);
+        char *name = discriminator_release_name("d", to->name);
+        const float *from;
+        med_status status = med_golden_f32(t->r->f, name, med_shape_count(to->shape), &from);
+        free(name);
+        MED_TRY(status);
+        memcpy(to->data, from, (size_t)med_shape_count(to->shape) * sizeof(float));
+    }
+    return MED_OK;
+}
+
+static med_status start_training(training *t) {
+    med_golden_run *r = t->r;
+    const json_t *d = json_object_get(t->json, "discriminator");
+    med_trainer_options o = {
+        .discriminator = {(int)json_integer_value(json_object_get(d, "ndf")), (int)json_integer_value(json_object_get(d, "layers"))},
+        .generator_optimizer = read_optimizer(json_object_get(t->json, "generator"), MED_ADAMAX),
+        .discriminator_optimizer = read_optimizer(d, MED_ADAM),
+        .n_micro = 1, .smooth_l1 = json_is_true(json_object_get(t->json, "smooth_l1"))};
+    med_weights *weights = r->weights;
+    r->weights = NULL;
+    MED_TRY(med_mmhvae_trainer_create(&r->config, o, weights, &t->trainer));
+    MED_TRY(copy_discriminators(t));
+    t->input = (med_step_input){.n = r->n, .anchor = -1, .noise = fixture_noise, .noise_context = t, .trains_discriminators = true,
+                                .w_kl = json_number_value(json_object_get(t->json, "w_kl")),
+                                .w_dis = json_number_value(json_object_get(t->json, "w_dis"))};
+    MED_TRY(med_golden_modset(r, json_object_get(t->json, "observed"), &t->input.observed));
+    MED_TRY(med_golden_modset(r, json_object_get(t->json, "subset"), &t->input.subset));
+    const char *anchor = json_string_value(json_object_get(t->json, "anchor"));
+    int64_t n = (int64_t)r->n * r->config.height * r->config.width;
+    for (int j = 0; j < r->config.n_mods; j++) {
+        char name[64];
+        if (anchor && strcmp(anchor, r->config.mods[j]) == 0) t->input.anchor = j;
+        if (!med_modset_has(t->input.observed, j)) continue;
+        snprintf(name, sizeof name, "x/%s", r->config.mods[j]);
+        MED_TRY(med_golden_f32(r->f, name, n, &t->input.x[j]));
+        snprintf(name, sizeof name, "target/%s", r->config.mods[j]);
+        MED_TRY(med_golden_f32(r->f, name, n, &t->input.target[j]));
+    }
+    return MED_OK;
+}
+
+static void check_number(training *t, const char *name, double got, const json_t *expected) {
+    if (!expected) return;
+    double value = json_number_value(expected);
+    char full[96];
+    snprintf(full, sizeof full, "history/%d/%s", t->step, name);
+    med_golden_compare_relative(t->r->f, full, &got, &value, 1, loss_relative);
+}
+
+static med_status check_history(training *t, const med_step_result *s) {
+    const json_t *row = json_array_get(json_object_get(t->json, "history"), (size_t)t->step);
+    if (!row) return med_fail(MED_EFORMAT, "%s: history lacks step %d", t->r->f->path, t->step);
+    check_number(t, "loss", s->loss, json_object_get(row, "loss"));
+    check_number(t, "image", s->image, json_object_get(row, "image"));
+    check_number(t, "kl", s->kl, json_object_get(row, "kl"));
+    check_number(t, "adversarial", s->adversarial, json_object_get(row, "adversarial"));
+    check_number(t, "discriminator", s->discriminator, json_object_get(row, "discriminator"));
+    for (int p = 0; p < MED_MAX_PASSES; p++) {
+        const json_t *pass = json_object_get(json_object_get(row, "passes"), pass_names[p]);
+        char name[48];
+        double kl = 0;
+        for (int l = 0; l <= t->r->config.pools; l++) kl += s->pass_kl[p][l];
+        snprintf(name, sizeof name, "%s/image", pass_names[p]);
+        check_number(t, name, s->pass_image[p], json_object_get(pass, "image"));
+        snprintf(name, sizeof name, "%s/kl", pass_names[p]);
+        check_number(t, name, kl, json_object_get(pass, "kl"));
+        snprintf(name, sizeof name, "%s/adversarial", pass_names[p]);
+        check_number(t, name, s->pass_adversarial[p], json_object_get(pass, "adversarial"));
+        snprintf(name, sizeof name, "kl/train%d/%s", t->step, pass_names[p]);
+        double *expected;
+        int64_t n;
+        if (!med_weights_find(t->r->f->data, name)) continue;
+        MED_TRY(med_golden_tensor(t->r->f, name, &expected, &n));
+        if (n <= MED_MAX_LEVELS) med_golden_compare_relative(t->r->f, name, s->pass_kl[p], expected, n, med_golden_kl_relative);
+        free(expected);
+    }
+    return MED_OK;
+}
+
+/* Name of a parameter of ours in the fixture, under `kind` for the generator or `d_kind` for discriminators (owned). */
+static char *fixture_name(const med_golden_run *r, const char *kind, const char *ours) {
+    char d_kind[32];
+    snprintf(d_kind, sizeof d_kind, "d_%s", kind);
+    if (strncmp(ours, "disc/", 5) == 0) return discriminator_release_name(d_kind, ours);
+    char *release = med_mmhvae_name_to_release(&r->config, ours);
+    char *name = release ? med_format("%s/%s", kind, release) : NULL;
+    free(release);
+    return name;
+}
+
+static double *widened(const med_tensor *t) {
+    int64_t n = med_shape_count(t->shape);
+    double *d = med_alloc((size_t)n * sizeof *d);
+    for (int64_t i = 0; i < n; i++) d[i] = ((const float *)t->data)[i];
+    return d;
+}
+
+static double largest_of(const double *v, int64_t n) {
+    double m = 0;
+    for (int64_t i = 0; i < n; i++) m = fmax(m, fabs(v[i]));
+    return m;
+}
+
+static med_status check_gradient(const med_golden_run *r, const med_tensor *g) {
+    char *name = fixture_name(r, "grad", g->name);
+    double *expected = NULL, *got = NULL;
+    int64_t n;
+    med_status status = MED_OK;
+    if (name && med_weights_find(r->f->data, name) && (status = med_golden_tensor(r->f, name, &expected, &n)) == MED_OK) {
+        double top = largest_of(expected, n);
+        got = widened(g);
+        bool is_disc = strncmp(g->name, "disc/", 5) == 0;
+        double tolerance = is_disc ? discriminator_gradient_relative * top : fmax(gradient_relative * top, gradient_absolute);
+        if (n != med_shape_count(g->shape)) status = med_fail(MED_EFORMAT, "%s: %s has another shape", r->f->path, name);
+        else if (top >= zero_gradient) med_golden_compare(r->f, name, got, expected, n, tolerance);
+    }
+    free(got);
+    free(expected);
+    free(name);
+    return status;
+}
+
+/* Two checks a tensor: elements whose first gradient was sure, and the others. */
+static med_status check_parameter(const med_golden_run *r, const med_tensor *p, const char *after) {
+    char *name = fixture_name(r, after, p->name), *grad_name = fixture_name(r, "grad", p->name);
+    if (strncmp(p->name, "disc/", 5) == 0 && name) { /* d_after3, not d_w_after3 */
+        free(name);
+        name = discriminator_release_name("d_after3", p->name);
+    }
+    double *expected = NULL, *grad = NULL, *got = widened(p);
+    int64_t n = 0, n_grad = 0;
+    med_status status = MED_OK;
+    if (name && grad_name && med_weights_find(r->f->data, name) && med_weights_find(r->f->data, grad_name)) {
+        status = med_golden_tensor(r->f, name, &expected, &n);
+        if (status == MED_OK) status = med_golden_tensor(r->f, grad_name, &grad, &n_grad);
+        if (status == MED_OK && (n != n_grad || n != med_shape_count(p->shape)))
+            status = med_fail(MED_EFORMAT, "%s: %s has another shape", r->f->path, name);
+        if (status == MED_OK && largest_of(grad, n) >= zero_gradient) {
+            double sure = 0, other = 0;
+            for (int64_t i = 0; i < n; i++) {
+                double d = fabs(got[i] - expected[i]);
+                if (fabs(grad[i]) > sure_gradient) sure = d <= sure ? sure : d;
+                else other = d <= other ? other : d;
+            }
+            med_golden_add(r->f, name, fmax(sure, other), other > parameter_absolute ? parameter_absolute_loose : parameter_absolute,
+                           sure <= parameter_absolute && other <= parameter_absolute_loose);
+        }
+    }
+    free(got), free(grad), free(expected), free(name), free(grad_name);
+    return status;
+}
+
+static med_status check_all(const med_golden_run *r, const med_weights *tensors, const char *after) {
+    for (int i = 0; i < med_weights_count(tensors); i++) {
+        if (after) MED_TRY(check_parameter(r, med_weights_at(tensors, i), after));
+        else MED_TRY(check_gradient(r, med_weights_at(tensors, i)));
+    }
+    return MED_OK;
+}
+
+static med_status run_steps(training *t) {
+    MED_TRY(start_training(t));
+    int n_steps = (int)json_integer_value(json_object_get(t->json, "steps"));
+    for (t->step = 0; t->step < n_steps; t->step++) {
+        med_step_result s;
+        MED_TRY(med_mmhvae_trainer_step(t->trainer, &t->input, &s));
+        MED_TRY(t->noise_status);
+        MED_TRY(check_history(t, &s));
+        if (t->step == 0) MED_TRY(check_all(t->r, med_mmhvae_trainer_gradients(t->trainer), NULL));
+    }
+    MED_TRY(check_all(t->r, med_mmhvae_trainer_weights(t->trainer), "w_after3"));
+    return check_all(t->r, med_mmhvae_trainer_discriminators(t->trainer), "w_after3");
+}
+
+med_status med_golden_training(med_golden_run *r) {
+    training t = {.r = r, .json = json_object_get(r->f->json, "train")};
+    if (!t.json) return MED_OK;
+    med_status status = run_steps(&t);
+    med_mmhvae_trainer_free(t.trainer);
+    return status;
+}
+
