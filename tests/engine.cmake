@@ -1,1 +1,2 @@
 med_test(ops/ops)
+med_test(unit/plan)
