@@ -89,4 +89,8 @@ med_val med_sample(med_graph *g, med_val mean_std, med_val eps, double temperatu
  * z must be med_sample(mean_std, eps, temperature). -> [1] */
 med_val med_kl(med_graph *g, med_val mean_std, med_val z, med_val eps, med_val prior, double temperature);
 
+/* Diagnostic, no gradient: sum of log q(z) - log r(z), q the product of all n experts, r that of experts 0 (the prior) and
+ * `which`, its precision raised by `floor`; z drawn from q by eps. -> [1] */
+med_val med_kl_marginal(med_graph *g, med_val eps, const med_val *experts, int n, int which, double temperature, double floor);
+
 #endif

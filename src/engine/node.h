@@ -117,5 +117,6 @@ typedef struct { int dim; } med_concat_attr;
 typedef struct { double threshold, fill; } med_mask_attr;
 typedef struct { double floor; } med_poe_attr;
 typedef struct { double temperature; } med_temperature_attr;                /* sample, sample_grad, kl */
+typedef struct { int expert; double temperature, floor; } med_marginal_attr; /* kl_marginal */
 
 #endif

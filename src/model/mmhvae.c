@@ -185,15 +185,9 @@ static med_val draw(med_graph *g, const med_mmhvae_config *c, med_mmhvae_pass_op
     snprintf(name, sizeof name, "eps/%s/z%d", o.name, c->pools + 1 - level);
     med_val eps = out->eps[level] = med_input(g, name, shape), z = med_sample(g, q, eps, o.temperature);
     if (o.wants_kl) out->kl[level] = med_kl(g, q, z, eps, prior, o.temperature);
-    if (!o.wants_marginals) return z;
-
-    /* The marginal of one modality has standard deviation T*scale: as [mean | log] it can stand where the prior does. */
-    MED_MODSET_EACH(j, o.given) {
-        med_val m = med_poe(g, (med_val[]){prior, posterior[j]}, 2, 1e-3);
-        med_val s = med_slice(g, m, 1, shape.dim[1], shape.dim[1]);
-        m = med_concat(g, med_slice(g, m, 1, 0, shape.dim[1]), med_log(g, med_scale_shift(g, s, o.temperature, 0)), 1);
-        out->kl_marginal[j][level] = med_kl(g, q, z, eps, m, o.temperature);
-    }
+    int expert = 1;
+    MED_MODSET_EACH(j, o.wants_marginals ? o.given : 0)
+    out->kl_marginal[j][level] = med_kl_marginal(g, eps, experts, n_experts, expert++, o.temperature, 1e-3);
     return z;
 }
 

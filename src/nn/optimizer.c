@@ -14,25 +14,24 @@ typedef struct update {
     int64_t n;
     float *param, *m, *v;
     const float *grad;
-    float rate, correction2;
+    float b1, b2, one_minus_b1, one_minus_b2; /* complements taken in double: 1 - 0.999f is off by 5e-5 */
+    float eps, rate, correction2;
 } update;
 
 static void adamax(const update *u, int64_t i0, int64_t i1) {
-    float b1 = (float)u->c.beta1, b2 = (float)u->c.beta2, eps = (float)u->c.eps;
     for (int64_t i = i0; i < i1; i++) {
-        u->m[i] = b1 * u->m[i] + (1 - b1) * u->grad[i];
-        float now = fabsf(u->grad[i]) + eps, before = b2 * u->v[i];
+        u->m[i] = u->b1 * u->m[i] + u->one_minus_b1 * u->grad[i];
+        float now = fabsf(u->grad[i]) + u->eps, before = u->b2 * u->v[i];
         u->v[i] = before > now ? before : now;
         u->param[i] -= u->rate * (u->m[i] / u->v[i]);
     }
 }
 
 static void adam(const update *u, int64_t i0, int64_t i1) {
-    float b1 = (float)u->c.beta1, b2 = (float)u->c.beta2, eps = (float)u->c.eps;
     for (int64_t i = i0; i < i1; i++) {
-        u->m[i] = b1 * u->m[i] + (1 - b1) * u->grad[i];
-        u->v[i] = b2 * u->v[i] + (1 - b2) * u->grad[i] * u->grad[i];
-        u->param[i] -= u->rate * (u->m[i] / (sqrtf(u->v[i]) / u->correction2 + eps));
+        u->m[i] = u->b1 * u->m[i] + u->one_minus_b1 * u->grad[i];
+        u->v[i] = u->b2 * u->v[i] + u->one_minus_b2 * u->grad[i] * u->grad[i];
+        u->param[i] -= u->rate * (u->m[i] / (sqrtf(u->v[i]) / u->correction2 + u->eps));
     }
 }
 
@@ -44,6 +43,9 @@ static void chunk(void *context, int task) {
 }
 
 void med_optimizer_step(med_optimizer_config c, int64_t step, int64_t n, float *param, const float *grad, float *m, float *v) {
-    update u = {c, n, param, m, v, grad, (float)(c.lr / (1 - pow(c.beta1, (double)step))), (float)sqrt(1 - pow(c.beta2, (double)step))};
+    update u = {.c = c, .n = n, .param = param, .m = m, .v = v, .grad = grad,
+                .b1 = (float)c.beta1, .b2 = (float)c.beta2, .one_minus_b1 = (float)(1 - c.beta1), .one_minus_b2 = (float)(1 - c.beta2),
+                .eps = (float)c.eps, .rate = (float)(c.lr / (1 - pow(c.beta1, (double)step))),
+                .correction2 = (float)sqrt(1 - pow(c.beta2, (double)step))};
     med_parallel((int)((n + CHUNK - 1) / CHUNK), chunk, &u);
 }

@@ -53,7 +53,7 @@ static void copy_file(const char *from, const char *to) {
 static void notices(void **state) {
     const char *tensor = *state;
     char *source = fixture("mmhvae-tiny.safetensors"), *json = fixture("mmhvae-tiny.json");
-    char dir[] = "medley-golden-XXXXXX";
+    char dir[] = P_tmpdir "/medley-golden-XXXXXX";
     assert_non_null(mkdtemp(dir));
     char *copy = med_path_join(dir, "altered.safetensors"), *copy_json = med_path_join(dir, "altered.json");
     copy_file(json, copy_json);
