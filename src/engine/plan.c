@@ -168,6 +168,12 @@ void med_plan_read(const med_plan *p, med_val output, float *to) {
         to[i] = p->options.is_reference ? (float)((const double *)from)[i] : ((const float *)from)[i];
 }
 
+void med_plan_add(const med_plan *p, med_val output, float *sum) {
+    const void *from = med_plan_memory(p, output);
+    for (int64_t i = 0, n = med_shape_count(med_val_shape(p->graph, output)); i < n; i++)
+        sum[i] += p->options.is_reference ? (float)((const double *)from)[i] : ((const float *)from)[i];
+}
+
 /* Leaves are converted for the reference loops; a leaf that is needed and not bound is named. */
 static med_status prepare_leaves(med_plan *p) {
     for (int i = 0; i < p->n_nodes; i++) {

@@ -40,6 +40,8 @@ MED_CHECK med_status med_plan_run(med_plan *plan);
 /* Value of an output after a run, as f32 / as double (copied; n = element count). */
 void med_plan_read(const med_plan *plan, med_val output, float *to);
 void med_plan_read_f64(const med_plan *plan, med_val output, double *to);
+/* sum[i] += value of an output. */
+void med_plan_add(const med_plan *plan, med_val output, float *sum);
 /* Borrowed pointer to an output's f32 memory, valid until the next run; NULL in reference plans. */
 const float *med_plan_data(const med_plan *plan, med_val output);
 

@@ -185,7 +185,7 @@ static med_status build(med_mmhvae_trainer *t, step_plan *p) {
     MED_TRY(med_graph_status(p->graph));
     add_gradients(p);
     mark_outputs(p, &t->config);
-    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = t->workspace}, &p->plan));
+    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = t->workspace, .is_reference = t->options.is_reference}, &p->plan));
     MED_TRY(bind_parameters(t, p));
     if (med_plan_bytes(p->plan) > t->n_activation_bytes) t->n_activation_bytes = med_plan_bytes(p->plan);
     return bind_noise(t, p);
@@ -222,7 +222,11 @@ static void draw_noise(const med_mmhvae_trainer *t, step_plan *p, const med_step
             in->noise(in->noise_context, i, l, first, p->key.n, med_shape_count(med_mmhvae_noise_shape(&t->config, l, 1)), p->noise[i][l]);
 }
 
-static double scalar(const step_plan *p, med_val v) { return v.id < 0 ? 0 : (double)med_plan_data(p->plan, v)[0]; }
+static double scalar(const step_plan *p, med_val v) {
+    double value = 0;
+    if (v.id >= 0) med_plan_read_f64(p->plan, v, &value);
+    return value;
+}
 
 static void add_losses(const step_plan *p, const med_mmhvae_config *c, med_step_result *r) {
     r->loss += scalar(p, p->values.loss);
@@ -238,8 +242,7 @@ static void add_gradient_values(med_mmhvae_trainer *t, const step_plan *p) {
     for (int i = 0; i < med_graph_n_params(p->graph); i++) {
         if (p->grad[i].id < 0) continue;
         const med_tensor *to = med_weights_find(t->gradients, med_val_name(p->graph, med_graph_param(p->graph, i)));
-        const float *from = med_plan_data(p->plan, p->grad[i]);
-        for (int64_t k = 0, n = med_shape_count(to->shape); k < n; k++) ((float *)to->data)[k] += from[k];
+        med_plan_add(p->plan, p->grad[i], to->data);
     }
 }
 

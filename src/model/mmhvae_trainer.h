@@ -16,6 +16,7 @@ typedef struct med_trainer_options {
     med_optimizer_config generator_optimizer, discriminator_optimizer;
     int n_micro;      /* slices per run of the graph, 1 or more */
     bool smooth_l1;
+    bool is_reference; /* run the reference loops in double (fixtures) */
     uint64_t seed;    /* of the discriminators' initial parameters */
 } med_trainer_options;
 

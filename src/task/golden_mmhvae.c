@@ -30,16 +30,15 @@ med_status med_golden_modset(const med_golden_run *r, const json_t *names, med_m
     return MED_OK;
 }
 
-static med_status copy_parameters(med_golden_run *r) {
+static med_status copy_parameters(const med_golden_run *r, med_weights *to_weights) {
     bool has_input_conv = med_mmhvae_channels(&r->config, 0) / 2 != r->config.nfinal;
-    r->weights = med_weights_create();
     for (int i = 0; i < med_weights_count(r->f->data); i++) {
         const med_tensor *from = med_weights_at(r->f->data, i);
         if (strncmp(from->name, "w/", 2) != 0) continue;
         char *name = med_mmhvae_name_from_release(from->name + 2, has_input_conv);
         if (!name) return med_fail(MED_EFORMAT, "%s: %s is no parameter of MMHVAE", r->f->path, from->name);
         med_tensor *to;
-        med_status status = med_weights_add(r->weights, name, MED_F32, from->shape, &to);
+        med_status status = med_weights_add(to_weights, name, MED_F32, from->shape, &to);
         free(name);
         MED_TRY(status);
         memcpy(to->data, from->data, (size_t)med_shape_count(from->shape) * sizeof(float));
@@ -47,9 +46,19 @@ static med_status copy_parameters(med_golden_run *r) {
     return MED_OK;
 }
 
+med_status med_golden_parameters(const med_golden_run *r, med_weights **out) {
+    *out = med_weights_create();
+    med_status status = copy_parameters(r, *out);
+    if (status == MED_OK) return MED_OK;
+    med_weights_free(*out);
+    *out = NULL;
+    return status;
+}
+
 /* ---- forward ---- */
 
 typedef struct forward {
+    bool is_reference; /* marginals: differences of nearly equal Gaussians, judged in double */
     med_modset given;
     double temperature;
     const char *name, *eps;
@@ -87,13 +96,11 @@ static med_status bind_forward(const med_golden_run *r, forward *w) {
 
 static med_status plan_forward(const med_golden_run *r, forward *w) {
     bool has_noise = w->temperature > 0;
-    char probe[96];
-    snprintf(probe, sizeof probe, "kl_marginal/%s/%s", w->name, r->config.mods[med_modset_first(w->given)]);
     w->graph = med_graph_create();
     med_mmhvae_encode(w->graph, &r->config, w->given, r->n, &w->features);
-    med_mmhvae_pass_options o = {.given = w->given, .target = med_modset_of(r->config.n_mods) - 1, .temperature = w->temperature,
-                                 .name = "case", .wants_kl = has_noise,
-                                 .wants_marginals = has_noise && med_weights_find(r->f->data, probe)};
+    med_mmhvae_pass_options o = {.given = w->given, .target = w->is_reference ? 0 : med_modset_of(r->config.n_mods) - 1,
+                                 .temperature = w->temperature, .name = "case", .wants_kl = has_noise && !w->is_reference,
+                                 .wants_marginals = w->is_reference};
     med_mmhvae_generate(w->graph, &r->config, &w->features, r->n, o, &w->pass);
     for (int j = 0; j < r->config.n_mods; j++) {
         med_output(w->graph, w->pass.out[j]);
@@ -101,8 +108,14 @@ static med_status plan_forward(const med_golden_run *r, forward *w) {
             med_output(w->graph, w->pass.kl_marginal[j][l]);
     }
     for (int l = 0; l <= r->config.pools; l++) med_output(w->graph, w->pass.kl[l]);
-    MED_TRY(med_plan_create(w->graph, (med_plan_options){0}, &w->plan));
-    return bind_forward(r, w);
+    MED_TRY(med_plan_create(w->graph, (med_plan_options){.is_reference = w->is_reference}, &w->plan));
+    MED_TRY(bind_forward(r, w));
+    return med_plan_run(w->plan);
+}
+
+static void free_forward(forward *w) {
+    med_plan_free(w->plan);
+    med_graph_free(w->graph);
 }
 
 static med_status check_image(med_golden_run *r, const forward *w, int j) {
@@ -134,19 +147,34 @@ static med_status check_kl(med_golden_run *r, const forward *w, const char *name
     return n == r->config.pools + 1 ? MED_OK : med_fail(MED_EFORMAT, "%s: %s has %lld levels", r->f->path, name, (long long)n);
 }
 
-static med_status check_forward(med_golden_run *r, forward *w) {
+static med_status check_images(med_golden_run *r, forward *w) {
     MED_TRY(plan_forward(r, w));
-    MED_TRY(med_plan_run(w->plan));
     for (int j = 0; j < r->config.n_mods; j++) MED_TRY(check_image(r, w, j));
     if (w->temperature == 0) return MED_OK;
     char name[96];
     snprintf(name, sizeof name, "kl/%s", w->name);
-    MED_TRY(check_kl(r, w, name, w->pass.kl));
+    return check_kl(r, w, name, w->pass.kl);
+}
+
+static med_status check_marginals(med_golden_run *r, forward *w) {
+    char name[96];
     MED_MODSET_EACH(j, w->given) {
         snprintf(name, sizeof name, "kl_marginal/%s/%s", w->name, r->config.mods[j]);
-        if (med_weights_find(r->f->data, name)) MED_TRY(check_kl(r, w, name, w->pass.kl_marginal[j]));
+        if (!med_weights_find(r->f->data, name)) continue;
+        if (!w->plan) MED_TRY(plan_forward(r, w));
+        MED_TRY(check_kl(r, w, name, w->pass.kl_marginal[j]));
     }
     return MED_OK;
+}
+
+static med_status check_forward(med_golden_run *r, forward w) {
+    forward wide = w;
+    wide.is_reference = true;
+    med_status status = check_images(r, &w);
+    if (status == MED_OK && w.temperature > 0) status = check_marginals(r, &wide);
+    free_forward(&w);
+    free_forward(&wide);
+    return status;
 }
 
 static med_status run_cases(med_golden_run *r) {
@@ -157,10 +185,7 @@ static med_status run_cases(med_golden_run *r) {
                      .temperature = json_number_value(json_object_get(item, "temperature"))};
         if (!w.name || (w.temperature > 0 && !w.eps)) return med_fail(MED_EFORMAT, "%s: case %zu lacks name or eps", r->f->path, i);
         MED_TRY(med_golden_modset(r, json_object_get(item, "given"), &w.given));
-        med_status status = check_forward(r, &w);
-        med_plan_free(w.plan);
-        med_graph_free(w.graph);
-        MED_TRY(status);
+        MED_TRY(check_forward(r, w));
     }
     return MED_OK;
 }
@@ -179,7 +204,7 @@ static med_status read_config(med_golden_run *r) {
 static med_status run_mmhvae(med_golden *f) {
     med_golden_run r = {.f = f};
     med_status status = read_config(&r);
-    if (status == MED_OK) status = copy_parameters(&r);
+    if (status == MED_OK) status = med_golden_parameters(&r, &r.weights);
     if (status == MED_OK) status = run_cases(&r);
     if (status == MED_OK) status = med_golden_training(&r);
     med_weights_free(r.weights);
