@@ -14,17 +14,18 @@ channel_reader ISA(channel_reader)(const med_call *call, int64_t index) {
     return r;
 }
 
-#define READ(x) (vf_value(KIND, ((x) - reader->mean) * reader->rstd, reader->param) * reader->scale)
+/* Locals, not fields: a store through dst could change those. */
+INLINE void read_all(const channel_reader *reader, med_unary_kind kind, const float *src, float *dst, int64_t n) {
+    const float mean = reader->mean, rstd = reader->rstd, scale = reader->scale, param = reader->param;
+    if (scale == 1)
+        for (int64_t i = 0; i < n; i += VL) vf_put(dst, i, n, vf_value(kind, (vf_take(src, i, n) - mean) * rstd, param));
+    else
+        for (int64_t i = 0; i < n; i += VL) vf_put(dst, i, n, vf_value(kind, (vf_take(src, i, n) - mean) * rstd, param) * scale);
+}
 
 void ISA(read_channel)(const channel_reader *reader, const float *src, float *dst, int64_t n) {
-    if (reader->is_plain) {
-        if (dst != src) memcpy(dst, src, (size_t)n * sizeof *dst);
-        return;
-    }
-    int64_t whole = n / VL * VL;
-    int tail = (int)(n - whole);
-    WITH_UNARY_KIND(reader->act, {
-        for (int64_t i = 0; i < whole; i += VL) vf_store(dst + i, READ(vf_load(src + i)));
-        if (tail) vf_store_n(dst + whole, READ(vf_load_n(src + whole, tail)), tail);
-    })
+    if (!reader->is_plain)
+        WITH_UNARY_KIND(reader->act, read_all(reader, KIND, src, dst, n))
+    else if (dst != src)
+        memcpy(dst, src, (size_t)n * sizeof *dst);
 }

@@ -7,7 +7,7 @@
 
 INLINE vf vf_value(med_unary_kind kind, vf x, float p) {
     switch (kind) {
-    case MED_UNARY_silu: return x / (1.0f + vf_exp_clamped(-x));
+    case MED_UNARY_silu: return x * vf_sigmoid(x);
     case MED_UNARY_relu: return vf_select(x > 0.0f, x, vf_all(0));
     case MED_UNARY_leaky_relu: return vf_select(x > 0.0f, x, x * p);
     case MED_UNARY_tanh: return vf_tanh(x);
