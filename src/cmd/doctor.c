@@ -1,7 +1,11 @@
-/* doctor.c: medley doctor: versions, processor, memory, and what is missing and how to get it. */
+/* doctor.c: medley doctor: versions, processor, memory, and what is missing and how to get it; or, with --golden, whether
+ * this program reproduces the numbers of a reference implementation. */
 #include <stdio.h>
 #include "cmd/command.h"
 #include "task/doctor.h"
+#include "task/golden.h"
+
+typedef struct doctor_config { const char *golden; } doctor_config;
 
 static void print_names(const char *title, const json_t *names) {
     printf("%-14s", title);
@@ -46,16 +50,42 @@ static void print_report(const json_t *report) {
     json_array_foreach (json_object_get(report, "tools"), i, value) print_tool(value);
 }
 
+static void print_checks(const json_t *report) {
+    size_t i, n_ok = 0;
+    const json_t *checks = json_object_get(report, "checks"), *row;
+    printf("%-72s %12s %12s\n", "quantity", "largest error", "tolerance");
+    json_array_foreach ((json_t *)(uintptr_t)checks, i, row) {
+        bool ok = json_is_true(json_object_get(row, "ok"));
+        n_ok += ok;
+        printf("%-72s %12.3g %12.3g  %s\n", json_string_value(json_object_get(row, "name")),
+               json_number_value(json_object_get(row, "max_abs")), json_number_value(json_object_get(row, "tolerance")), ok ? "ok" : "FAILED");
+    }
+    printf("%zu of %zu checks hold\n", n_ok, json_array_size(checks));
+}
+
 static med_status run(med_cli *cli) {
+    const doctor_config *config = cli->config;
+    if (config->golden) {
+        med_status status = med_golden_check(config->golden, cli->report);
+        if (!cli->is_json && json_array_size(json_object_get(cli->report, "checks"))) print_checks(cli->report);
+        return status;
+    }
     med_doctor_describe(cli->report);
     if (!cli->is_json) print_report(cli->report);
     return MED_OK;
 }
 
+static const med_option options[] = {
+    MED_OPT_TEXT(doctor_config, "golden", golden, "FILE.safetensors", "run this fixture of reference numbers and judge every quantity"),
+    MED_OPT_END,
+};
+
 const med_command med_cmd_doctor = {
     .name = "doctor",
     .summary = "tell what this program and this machine can do",
     .usage = "",
-    .example = "medley doctor",
+    .example = "medley doctor --golden ../shared/golden/mmhvae-tiny.safetensors",
+    .options = options,
+    .config_size = sizeof(doctor_config),
     .run = run,
 };

@@ -94,6 +94,7 @@ int main(void) {
         {"altered image", notices, NULL, NULL, (void *)(uintptr_t)"out/f3/cet1"},
         {"altered kl", notices, NULL, NULL, (void *)(uintptr_t)"kl/f1"},
         {"altered marginal", notices, NULL, NULL, (void *)(uintptr_t)"kl_marginal/f4/t2"},
+        {"mmhvae-paper", holds, NULL, NULL, (void *)(uintptr_t)"mmhvae-paper.safetensors"},
     };
     return cmocka_run_group_tests_name("golden/mmhvae", tests, NULL, NULL);
 }
