@@ -1,4 +1,5 @@
 med_test(ops/ops)
 med_test(unit/plan)
+med_test(unit/mmhvae)
 med_test(golden/mmhvae)
 set_tests_properties(golden/mmhvae PROPERTIES LABELS slow)
