@@ -1,0 +1,5 @@
+med_test(data/dataset)
+med_test(data/manifest)
+med_test(data/loader)
+med_test(data/phantom)
+med_test(cli/phantom)
