@@ -7,7 +7,7 @@
 
 typedef struct med_scans { /* owned; network scale, all on one grid; NULL where a modality is missing */
     med_modset observed;
-    med_volume *input[MED_MAX_MODS], *truth[MED_MAX_MODS];
+    med_volume *input[MED_MAX_MODS], *truth[MED_MAX_MODS]; /* one volume where there is no target file */
 } med_scans;
 
 /* Which of the report's modalities the case has: as its data set says, or, with d NULL, by the files in its folder. */

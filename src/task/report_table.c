@@ -141,6 +141,12 @@ med_table_verdict med_table_judge(const med_table *table) {
     return v;
 }
 
+/* The value to print: nothing that rounds to zero keeps its minus. */
+static double shown(double value, int score) {
+    double unit = pow(10, -scores_of[score].decimals);
+    return fabs(value) < unit / 2 ? 0 : value;
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------------------------- */
 
 static json_t *number_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -179,7 +185,7 @@ static void cell_to_html(const pair *p, int score, int method, bool is_best, med
     if (isnan(s.mean))
         med_text_put(html, s.n_inf ? "&infin;" : "n/a");
     else
-        med_text_add(html, "%.*f", decimals, s.mean);
+        med_text_add(html, "%.*f", decimals, shown(s.mean, score));
     if (isfinite(s.sd)) med_text_add(html, "<small>&plusmn; %.*f</small>", decimals, s.sd);
     med_text_put(html, "</td>");
 }
@@ -234,7 +240,7 @@ static void row_to_text(const med_table *table, const pair *p, int width, med_te
             if (isnan(mean))
                 med_text_add(text, " %7s ", "n/a");
             else
-                med_text_add(text, " %7.*f%c", scores_of[s].decimals, mean, mark);
+                med_text_add(text, " %7.*f%c", scores_of[s].decimals, shown(mean, s), mark);
         }
     }
     med_text_put(text, "\n");
