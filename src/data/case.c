@@ -55,13 +55,18 @@ static med_status finish(med_status status, med_volume *v, med_volume **out) {
     return status;
 }
 
-med_status med_case_load_input(const med_case *c, const char *mod, med_volume **out) {
-    char *path = med_case_path(c, mod, NULL);
+med_status med_input_load(const char *path, const char *mod, med_volume **out) {
     med_volume *v = NULL;
     med_status status = med_volume_load(path, &v);
     if (status == MED_OK) status = scale_input(v, path, strcmp(mod, "us") == 0);
-    free(path);
     return finish(status, v, out);
+}
+
+med_status med_case_load_input(const med_case *c, const char *mod, med_volume **out) {
+    char *path = med_case_path(c, mod, NULL);
+    med_status status = med_input_load(path, mod, out);
+    free(path);
+    return status;
 }
 
 med_status med_case_load_target(const med_case *c, const char *mod, med_volume **out) {

@@ -55,6 +55,7 @@ char *med_case_path(const med_case *c, const char *mod, const char *kind);
  * rule where it exists, else the input rule). Negative voxels of an MR are lifted with a warning, of "us" they are
  * MED_EFORMAT, and so is a "us" without any positive voxel; an empty MR becomes background with a warning. */
 MED_CHECK med_status med_case_load_input(const med_case *c, const char *mod, med_volume **out);
+MED_CHECK med_status med_input_load(const char *path, const char *mod, med_volume **out); /* as input, any file */
 MED_CHECK med_status med_case_load_target(const med_case *c, const char *mod, med_volume **out);
 bool med_case_has_target(const med_case *c, const char *mod);
 
