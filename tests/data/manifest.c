@@ -1,6 +1,7 @@
 /* A manifest is written, read back, and every lie in it is found. */
 #include "data/manifest.h"
 #include <jansson.h>
+#include "base/random.h"
 #include "data/dataset.h"
 #include "data/folders.h"
 #include "data/splits.h"
@@ -120,6 +121,38 @@ static void every_lie_is_found(void **state) {
     testing_remove(f);
 }
 
+/* Any damage gives an answer, never a crash (run under the sanitizers). */
+static void damaged_bytes(void **state) {
+    (void)state;
+    const char *f = testing_folder();
+    write_two_cases(f);
+    char *path = med_path_join(f, "manifest.json");
+    med_mapping file;
+    assert_ok(med_file_map(path, &file));
+    size_t n = file.size;
+    char *text = malloc(n);
+    memcpy(text, file.data, n);
+    med_file_unmap(&file);
+    med_rng rng = med_rng_start((med_rng_key){1, med_site_of("test/damage"), 0});
+    int n_refused = 0;
+    for (int turn = 0; turn < 400; turn++) {
+        size_t at = med_rng_below(&rng, (uint32_t)n);
+        char kept = text[at];
+        text[at] = "\0\xff\"[]{}:,x9-./"[med_rng_below(&rng, 15)];
+        assert_ok(med_file_write(path, text, turn % 4 ? n : at));
+        med_dataset *d;
+        if (med_dataset_open(f, &d) == MED_OK)
+            med_dataset_free(d);
+        else
+            n_refused++;
+        text[at] = kept;
+    }
+    assert_true(n_refused > 200);
+    free(text);
+    free(path);
+    testing_remove(f);
+}
+
 static void grids_must_agree(void **state) {
     (void)state;
     const char *f = testing_folder();
@@ -162,6 +195,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),
         cmocka_unit_test(every_lie_is_found),
+        cmocka_unit_test(damaged_bytes),
         cmocka_unit_test(grids_must_agree),
         cmocka_unit_test(import_finds_empty_images),
     };
