@@ -37,6 +37,7 @@ static void print_report(const json_t *report) {
     print_names("features", json_object_get(cpu, "features"));
     printf("%-14s%lld of %lld processors\n", "threads", (long long)json_integer_value(json_object_get(cpu, "threads")),
            (long long)json_integer_value(json_object_get(cpu, "processors")));
+    printf("%-14s%s\n", "kernels", json_string_value(json_object_get(cpu, "kernels")));
     printf("%-14s%.1f GB, %.1f GB available\n", "memory", gigabytes(memory, "total_bytes"),
            gigabytes(memory, "available_bytes"));
     printf("%-14s%s\n", "cuda", json_string_value(json_object_get(report, "cuda")));

@@ -11,6 +11,7 @@
 #include <zlib.h>
 #include "base/memory.h"
 #include "base/thread.h"
+#include "engine/backend.h"
 
 /* Programs that medley calls when they are there. */
 static const struct {
@@ -76,6 +77,7 @@ static json_t *describe_cpu(void) {
     json_object_set_new(cpu, "features", list_features());
     json_object_set_new(cpu, "processors", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
     json_object_set_new(cpu, "threads", json_integer(med_threads()));
+    json_object_set_new(cpu, "kernels", json_string(med_backend_cpu()->name));
     free(model);
     return cpu;
 }

@@ -1,0 +1,151 @@
+/* info.c: medley info FILE: one page about weights, an image or a data set. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cmd/command.h"
+#include "task/info.h"
+
+static const med_option options[] = {
+    MED_OPT_FLAG(med_info_options, "stats", stats,
+                 "images: read the voxels and give minimum, maximum, sum and non-finite count (without --json always)"),
+    MED_OPT_FLAG(med_info_options, "tensors", tensors, "weights: list every tensor"),
+    MED_OPT_END,
+};
+
+static const char *text_of(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+static long long int_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+static void print_row(const char *title, const char *text) { printf("%-14s%s\n", title, *text ? text : "-"); }
+
+/* Numbers or words of an array on one line. */
+static void print_array(const char *title, const json_t *array, const char *unit) {
+    printf("%-14s", title);
+    size_t i;
+    json_t *item;
+    json_array_foreach (array, i, item) {
+        if (json_is_string(item))
+            printf("%s%s", i ? " " : "", json_string_value(item));
+        else
+            printf("%s%.6g", i ? " x " : "", json_number_value(item));
+    }
+    printf("%s\n", unit);
+}
+
+static void print_affine(const json_t *rows) {
+    size_t r, c;
+    json_t *row, *x;
+    json_array_foreach (rows, r, row) {
+        printf("%-14s", r == 0 ? "affine (RAS)" : "");
+        json_array_foreach (row, c, x) printf("%10.4f", json_number_value(x));
+        putchar('\n');
+    }
+}
+
+static void print_image(const json_t *report) {
+    const json_t *stats = json_object_get(report, "stats");
+    print_array("size", json_object_get(report, "dims"), " voxels");
+    print_array("", json_object_get(report, "size_mm"), " mm");
+    print_array("spacing", json_object_get(report, "spacing_mm"), " mm");
+    print_row("type", text_of(report, "dtype"));
+    print_row("orientation", text_of(report, "orientation"));
+    print_affine(json_object_get(report, "affine_ras"));
+    print_row("description", text_of(report, "description"));
+    printf("%-14s%.6g to %.6g\n", "values", json_number_value(json_object_get(stats, "min")),
+           json_number_value(json_object_get(stats, "max")));
+}
+
+static void print_weights(const json_t *report) {
+    const json_t *config = json_object_get(report, "config");
+    size_t i;
+    json_t *item;
+    const char *key;
+    print_row("format", text_of(report, "format"));
+    print_row("sha256", text_of(report, "sha256"));
+    print_row("model", text_of(report, "model"));
+    if (!config) print_row("", text_of(report, "model_error"));
+    json_object_foreach ((json_t *)config, key, item) {
+        char *value = json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
+        printf("%-14s%s = %s\n",
+               strcmp(key, json_object_iter_key(json_object_iter((json_t *)config))) == 0 ? "config" : "", key, value);
+        free(value);
+    }
+    json_object_foreach (json_object_get(report, "metadata"), key, item)
+        if (strcmp(key, "medley.config") != 0) printf("%-14s%s = %s\n", "metadata", key, json_string_value(item));
+    printf("%-14s%lld in %lld tensors\n", "parameters", int_of(report, "n_parameters"), int_of(report, "n_tensors"));
+    json_array_foreach (json_object_get(report, "groups"), i, item)
+        printf("  %-24s%12lld in %lld tensors\n", text_of(item, "name"), int_of(item, "n_parameters"),
+               int_of(item, "n_tensors"));
+    json_array_foreach (json_object_get(report, "tensors"), i, item) {
+        char *shape = json_dumps(json_object_get(item, "shape"), JSON_COMPACT);
+        printf("  %-50s %-8s %s\n", text_of(item, "name"), text_of(item, "dtype"), shape);
+        free(shape);
+    }
+}
+
+/* One row per case, one column per modality. */
+static void print_cases(const json_t *report) {
+    const json_t *mods = json_object_get(report, "modalities");
+    size_t i, j, k;
+    json_t *item, *mod, *name;
+    printf("%-24s", "case");
+    json_array_foreach (mods, j, mod) printf("%8s", json_string_value(mod));
+    putchar('\n');
+    json_array_foreach (json_object_get(report, "cases"), i, item) {
+        printf("  %-22s", text_of(item, "name"));
+        json_array_foreach (mods, j, mod) {
+            bool is_there = false;
+            json_array_foreach (json_object_get(item, "observed"), k, name)
+                is_there = is_there || json_equal(name, mod);
+            printf("%8s", is_there ? "x" : "-");
+        }
+        putchar('\n');
+    }
+    printf("  %-22s", "missing");
+    json_array_foreach (mods, j, mod)
+        printf("%8lld", int_of(json_object_get(report, "missing"), json_string_value(mod)));
+    putchar('\n');
+}
+
+static void print_dataset(const json_t *report) {
+    size_t i;
+    json_t *fold;
+    print_row("name", text_of(report, "name"));
+    print_row("manifest", json_is_true(json_object_get(report, "has_manifest")) ? "yes" : "none");
+    print_row("hash", text_of(report, "hash"));
+    print_array("modalities", json_object_get(report, "modalities"), "");
+    print_row("anchor", text_of(report, "anchor"));
+    printf("%-14s%lld\n", "cases", int_of(report, "n_cases"));
+    json_array_foreach (json_object_get(report, "splits"), i, fold)
+        printf("fold %-9zu%lld train, %lld validation, %lld test\n", i, int_of(fold, "train"), int_of(fold, "val"),
+               int_of(fold, "test"));
+    print_cases(report);
+}
+
+static med_status run(med_cli *cli) {
+    med_info_options *config = cli->config;
+    if (!cli->is_json) config->stats = true;
+    MED_TRY(med_info_describe(cli->args[0], config, cli->report));
+    if (cli->is_json) return MED_OK;
+    const char *kind = text_of(cli->report, "kind");
+    printf("%s: %s\n", cli->args[0], kind);
+    if (strcmp(kind, "image") == 0) print_image(cli->report);
+    if (strcmp(kind, "weights") == 0) print_weights(cli->report);
+    if (strcmp(kind, "dataset") == 0) print_dataset(cli->report);
+    return MED_OK;
+}
+
+const med_command med_cmd_info = {
+    .name = "info",
+    .summary = "explain a weights file, an image or a data set",
+    .usage = "FILE",
+    .example = "medley info scans/case-01/case-01-t2.nii.gz",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .config_size = sizeof(med_info_options),
+    .run = run,
+};

@@ -1,0 +1,23 @@
+/* info.h: explain a file or folder: weights, an image, or a data set; decided by content. */
+#ifndef MED_TASK_INFO_H
+#define MED_TASK_INFO_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include "base/status.h"
+
+typedef struct med_info_options {
+    bool stats;   /* read an image's voxels: min, max, sum, nonfinite */
+    bool tensors; /* list every tensor of a weights file, not only groups */
+} med_info_options;
+
+/* Fills `report`; "kind" is one of
+ *   "weights": format, bytes, sha256, n_tensors, n_parameters, model, config, metadata, tensors,
+ *              groups [{name, n_tensors, n_parameters}]
+ *   "image":   bytes, dims, dtype, spacing_mm, size_mm, affine_ras, orientation, description,
+ *              stats {min, max, sum, nonfinite}
+ *   "dataset": name, n_cases, modalities, anchor, has_manifest, hash, missing {MOD: n},
+ *              cases [{name, observed}], splits [{train, val, test}] or null */
+MED_CHECK med_status med_info_describe(const char *path, const med_info_options *options, json_t *report);
+
+#endif
