@@ -20,6 +20,10 @@ MED_CHECK med_status med_gzip_peek(const char *path, const uint8_t *data, size_t
 MED_CHECK med_status med_gzip_expand(const char *path, const uint8_t *data, size_t size, size_t n_bytes, uint8_t **out,
                                      size_t *n_extra);
 
+/* The same for a single zlib stream (RFC 1950). */
+MED_CHECK med_status med_zlib_expand(const char *path, const uint8_t *data, size_t size, size_t n_bytes, uint8_t **out,
+                                     size_t *n_extra);
+
 /* One member, without time or name: equal input gives equal bytes. Owned. */
 MED_CHECK med_status med_gzip_compress(const uint8_t *data, size_t n_bytes, uint8_t **out, size_t *n_out);
 

@@ -1,0 +1,66 @@
+/* text_image.c: header text and voxels into one file or two. */
+#include "image/text_image.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "base/memory.h"
+#include "image/format.h"
+#include "image/gzip.h"
+#include "image/text.h"
+#include "image/voxel.h"
+
+med_status med_text_image_lps(const med_volume *v, const char *path, med_affine *out) {
+    for (int a = 0; a < 3; a++)
+        if (v->grid.n[a] < 1)
+            return med_fail(MED_EFAIL, "%s: axis %d has %d voxels, expected 1 or more", path, a + 1, v->grid.n[a]);
+    MED_TRY(med_image_check_affine(path, "volume's affine", v->grid.affine));
+    *out = v->grid.affine;
+    for (int r = 0; r < 2; r++)
+        for (int c = 0; c < 4; c++) out->m[r][c] = -out->m[r][c];
+    return MED_OK;
+}
+
+char *med_text_image_description(const med_volume *v) {
+    char shown[MED_TEXT_SHOWN];
+    med_text text = med_text_trim((med_text){v->description, strnlen(v->description, sizeof v->description)});
+    return text.n ? med_strdup(med_text_show(text, shown)) : NULL;
+}
+
+char *med_text_image_beside(const char *path, const char *ending) {
+    const char *dot = strrchr(path, '.');
+    return med_format("%.*s%s", (int)(dot - path), path, ending);
+}
+
+med_status med_text_image_pack(const med_volume *v, const char *path, med_voxel_type type, bool is_gzip, uint8_t **out,
+                               size_t *n_out) {
+    void *plain;
+    size_t n_bytes = med_grid_count(v->grid) * med_voxel_bytes(type);
+    MED_TRY(med_buffer_alloc(n_bytes, "a file to write", &plain));
+    med_status status = med_voxel_store(path, v, type, plain);
+    if (status == MED_OK && is_gzip) status = med_gzip_compress(plain, n_bytes, out, n_out);
+    if (status == MED_OK && !is_gzip) {
+        *out = plain;
+        *n_out = n_bytes;
+        return MED_OK;
+    }
+    free(plain);
+    return status;
+}
+
+static med_status write_both(const char *path, const char *header, const uint8_t *data, size_t n_bytes) {
+    med_writer *w;
+    MED_TRY(med_writer_open(path, &w));
+    med_status status = med_writer_write(w, header, strlen(header));
+    if (status == MED_OK) status = med_writer_write(w, data, n_bytes);
+    if (status == MED_OK) return med_writer_commit(w);
+    med_writer_discard(w);
+    return status;
+}
+
+med_status med_text_image_write(const char *path, const char *header, const char *data_path, const uint8_t *data,
+                                size_t n_bytes) {
+    if (!data_path) return write_both(path, header, data, n_bytes);
+    MED_TRY(med_file_write(data_path, data, n_bytes));
+    return med_file_write(path, header, strlen(header));
+}
