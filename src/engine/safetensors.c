@@ -56,7 +56,7 @@ static med_status read_metadata(const char *path, const json_t *object, med_weig
     const char *key;
     json_t *value;
     if (!json_is_object(object)) return med_fail(MED_EFORMAT, "%s: __metadata__ is not an object" BROKEN, path);
-    json_object_foreach((json_t *)object, key, value) {
+    json_object_foreach ((json_t *)object, key, value) {
         if (!json_is_string(value))
             return med_fail(MED_EFORMAT, "%s: __metadata__ \"%s\" is not a text" BROKEN, path, key);
         med_weights_set_meta(w, key, json_string_value(value));
@@ -146,7 +146,7 @@ static med_status read_items(reader *r, const json_t *header, med_weights *w) {
     const char *name;
     json_t *value;
     r->items = med_alloc(json_object_size(header) * sizeof *r->items);
-    json_object_foreach((json_t *)header, name, value) {
+    json_object_foreach ((json_t *)header, name, value) {
         if (!strcmp(name, "__metadata__"))
             MED_TRY(read_metadata(r->path, value, w));
         else

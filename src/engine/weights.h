@@ -1,4 +1,4 @@
-/* weights.h: named f32 tensors of a model, in memory or mapped from a file; safetensors in and out. */
+/* weights.h: named tensors of a model, in memory or mapped from a file; safetensors in and out, PyTorch's files in. */
 #ifndef MED_ENGINE_WEIGHTS_H
 #define MED_ENGINE_WEIGHTS_H
 
@@ -40,8 +40,8 @@ int med_weights_n_metas(const med_weights *w);
 const char *med_weights_meta_at(const med_weights *w, int i, const char **value); /* key and value of entry i */
 
 /* Safetensors by mapping: header checked against the file's size before anything is allocated (lengths, offsets
- * that overlap or leave gaps, dtype, duplicate names). F32, F64, I64, U8 as stored; F16 and BF16 are converted to F32.
- */
+ * that overlap or leave gaps, dtype, duplicate names). F32, F64, I64, U8 as stored; F16 and BF16
+ * become F32, smaller integers I64, BOOL U8 (dtype.c). */
 MED_CHECK med_status med_weights_load(const char *path, med_weights **out);
 /* Atomic; the same tensors and metadata in the same order give the same bytes. */
 MED_CHECK med_status med_weights_save(const med_weights *w, const char *path);

@@ -13,7 +13,8 @@ enum { MED_MAX_POOLS = 8, MED_MAX_LEVELS = MED_MAX_POOLS + 1 };
 typedef struct med_mmhvae_config {
     int n_mods;
     char mods[MED_MAX_MODS][MED_MOD_NAME];
-    int height, width;          /* of a slice: H runs along NIfTI axis 0, W along axis 1, slices along axis 2; multiples of 2^pools */
+    /* Of a slice: H runs along NIfTI axis 0, W along axis 1, slices along axis 2; multiples of 2^pools. */
+    int height, width;
     int base, max, pools, nfinal, nblocks;
     bool se, residual;
 } med_mmhvae_config;
@@ -22,32 +23,34 @@ typedef struct med_mmhvae_config {
 MED_CHECK med_status med_mmhvae_preset(const char *name, med_mmhvae_config *out);
 MED_CHECK med_status med_mmhvae_check(const med_mmhvae_config *c); /* MED_EUSAGE: what is wrong */
 /* Keys: modalities, size [H,W], base, max, pools, nfinal, nblocks, se, residual. A size of 0 x 0 is left out. */
-json_t *med_mmhvae_to_json(const med_mmhvae_config *c);            /* owned reference */
+json_t *med_mmhvae_to_json(const med_mmhvae_config *c); /* owned reference */
 /* Keys that are not there: 0, but se and residual on. Unknown keys are errors. Does not check. */
 MED_CHECK med_status med_mmhvae_from_json(const json_t *object, med_mmhvae_config *out);
 MED_CHECK med_status med_mmhvae_set(med_mmhvae_config *c, const char *pair); /* "key=value" */
-int med_mmhvae_channels(const med_mmhvae_config *c, int level_u);  /* min(base*2^u, max) */
+int med_mmhvae_channels(const med_mmhvae_config *c, int level_u);            /* min(base*2^u, max) */
 
 /* Every parameter of the network, in a fixed order (a weight before its bias, v before g). The one list that counting,
  * initialising and loading go by. */
 typedef struct med_mmhvae_parameter {
     const char *name; /* "enc/t2/3/conv0/weight", valid during the call */
     med_shape shape;
-    int64_t fan_in;   /* of the weight; a bias and a gain have their weight's */
-    bool is_gain;     /* one length per row of the tensor "v" beside it */
+    int64_t fan_in; /* of the weight; a bias and a gain have their weight's */
+    bool is_gain;   /* one length per row of the tensor "v" beside it */
 } med_mmhvae_parameter;
-typedef med_status med_mmhvae_parameter_fn(void *context, const med_mmhvae_parameter *p); /* stops at the first failure */
+/* The visit stops at the first failure. */
+typedef med_status med_mmhvae_parameter_fn(void *context, const med_mmhvae_parameter *p);
 MED_CHECK med_status med_mmhvae_parameters(const med_mmhvae_config *c, med_mmhvae_parameter_fn *visit, void *context);
 int64_t med_mmhvae_count(const med_mmhvae_config *c); /* numbers in all of them */
 
 /* Weights with our names and metadata medley.model = "mmhvae", medley.config. From ours, from the release's names, or
  * from the release's .pth: the configuration is read from metadata or inferred from names and shapes, then changed by
- * `set` ("key=value"; NULL: nothing). Where the file does not tell the size of a slice, it is that of the images, `slice`,
- * rounded up to the network's steps if the bottleneck agrees, else square; slice {0,0}: unknown; slice NULL: leave it 0 x 0.
+ * `set` ("key=value"; NULL: nothing). Where the file does not tell the size of a slice, it is that of the images,
+ * `slice`, rounded up to the network's steps if the bottleneck agrees, else square; slice {0,0}: unknown; slice NULL:
+ * leave it 0 x 0 if it is no square.
  * Tensors under disc/, opt/ and train/ belong to a training checkpoint and are kept. Parameters are read-only.
  * MED_EFORMAT: weights of another model, a parameter that is missing, superfluous, of the wrong shape, not finite. */
-MED_CHECK med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights,
-                                     med_mmhvae_config *config);
+MED_CHECK med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set,
+                                     med_weights **weights, med_mmhvae_config *config);
 /* `c`, or where its size is 0 x 0, the same with some size that has the shapes of w. */
 med_mmhvae_config med_mmhvae_shaped(const med_mmhvae_config *c, const med_weights *w);
 /* All parameters, by the seed: uniform +-1/sqrt(fan_in); gains start at the row norm of v. Metadata as above. */

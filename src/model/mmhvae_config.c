@@ -1,4 +1,4 @@
-/* mmhvae_config.c: presets of the network's configuration, its keys as JSON and as key=value, and what they must obey. */
+/* mmhvae_config.c: presets of the configuration, its keys as JSON and as key=value, and what they must obey. */
 #include "model/mmhvae.h"
 
 #include <stdlib.h>
@@ -23,8 +23,16 @@ static const preset presets[] = {
 enum { N_PRESETS = sizeof presets / sizeof *presets };
 
 static med_mmhvae_config of_preset(const preset *p) {
-    med_mmhvae_config c = {.n_mods = N_DEFAULT_MODS, .height = 192, .width = 192, .base = p->base, .max = p->max, .pools = p->pools,
-                           .nfinal = p->nfinal, .nblocks = p->nblocks, .se = true, .residual = true};
+    med_mmhvae_config c = {.n_mods = N_DEFAULT_MODS,
+                           .height = 192,
+                           .width = 192,
+                           .base = p->base,
+                           .max = p->max,
+                           .pools = p->pools,
+                           .nfinal = p->nfinal,
+                           .nblocks = p->nblocks,
+                           .se = true,
+                           .residual = true};
     for (int j = 0; j < N_DEFAULT_MODS; j++) strcpy(c.mods[j], default_mods[j]);
     return c;
 }
@@ -62,10 +70,18 @@ static const med_option table[] = {
 };
 
 /* `size` holds two borrowed texts of `text`. */
-typedef struct size_text { char text[2][16]; } size_text;
+typedef struct size_text {
+    char text[2][16];
+} size_text;
 
 static keys to_keys(const med_mmhvae_config *c, size_text *size) {
-    keys k = {.base = c->base, .max = c->max, .pools = c->pools, .nfinal = c->nfinal, .nblocks = c->nblocks, .se = c->se, .residual = c->residual};
+    keys k = {.base = c->base,
+              .max = c->max,
+              .pools = c->pools,
+              .nfinal = c->nfinal,
+              .nblocks = c->nblocks,
+              .se = c->se,
+              .residual = c->residual};
     for (int j = 0; j < c->n_mods; j++) k.modalities.item[k.modalities.n++] = c->mods[j];
     if (c->height == 0 && c->width == 0) return k;
     snprintf(size->text[0], sizeof size->text[0], "%d", c->height);
@@ -92,11 +108,20 @@ static med_status from_keys(const keys *k, med_mmhvae_config *out) {
     MED_TRY(read_size(&k->size, size));
     if (k->modalities.n > MED_MAX_MODS)
         return med_fail(MED_EUSAGE, "modalities: %d names, at most %d are possible", k->modalities.n, MED_MAX_MODS);
-    med_mmhvae_config c = {.n_mods = k->modalities.n, .height = size[0], .width = size[1], .base = k->base, .max = k->max, .pools = k->pools,
-                           .nfinal = k->nfinal, .nblocks = k->nblocks, .se = k->se, .residual = k->residual};
+    med_mmhvae_config c = {.n_mods = k->modalities.n,
+                           .height = size[0],
+                           .width = size[1],
+                           .base = k->base,
+                           .max = k->max,
+                           .pools = k->pools,
+                           .nfinal = k->nfinal,
+                           .nblocks = k->nblocks,
+                           .se = k->se,
+                           .residual = k->residual};
     for (int j = 0; j < c.n_mods; j++) {
         const char *name = k->modalities.item[j];
-        if (strlen(name) >= MED_MOD_NAME) return med_fail(MED_EUSAGE, "modalities: '%.40s...' has more than %d letters", name, MED_MOD_NAME - 1);
+        if (strlen(name) >= MED_MOD_NAME)
+            return med_fail(MED_EUSAGE, "modalities: '%.40s...' has more than %d letters", name, MED_MOD_NAME - 1);
         memmove(c.mods[j], name, strlen(name) + 1); /* may be a name of *out */
     }
     *out = c;
@@ -107,7 +132,7 @@ static med_status from_keys(const keys *k, med_mmhvae_config *out) {
 static json_t *with_size_as_texts(const json_t *object) {
     json_t *copy = json_copy((json_t *)object), *texts = json_array(), *item;
     size_t i;
-    json_array_foreach(json_object_get(object, "size"), i, item) {
+    json_array_foreach (json_object_get(object, "size"), i, item) {
         char text[24] = "?";
         if (json_is_integer(item)) snprintf(text, sizeof text, "%lld", (long long)json_integer_value(item));
         json_array_append_new(texts, json_string(text));
@@ -157,9 +182,11 @@ static med_status check_mods(const med_mmhvae_config *c) {
         return med_fail(MED_EUSAGE, "modalities: %d names, expected 1 to %d", c->n_mods, MED_MAX_MODS);
     for (int j = 0; j < c->n_mods; j++) {
         if (!is_name(c->mods[j]))
-            return med_fail(MED_EUSAGE, "modalities: '%.31s' is no name: letters, digits, - and _, at most %d", c->mods[j], MED_MOD_NAME - 1);
+            return med_fail(MED_EUSAGE, "modalities: '%.31s' is no name: letters, digits, - and _, at most %d",
+                            c->mods[j], MED_MOD_NAME - 1);
         for (int i = 0; i < j; i++)
-            if (!strcmp(c->mods[i], c->mods[j])) return med_fail(MED_EUSAGE, "modalities: '%s' is there twice", c->mods[j]);
+            if (!strcmp(c->mods[i], c->mods[j]))
+                return med_fail(MED_EUSAGE, "modalities: '%s' is there twice", c->mods[j]);
     }
     return MED_OK;
 }
@@ -175,7 +202,8 @@ static med_status check_size(const med_mmhvae_config *c) {
     const int size[2] = {c->height, c->width};
     for (int i = 0; i < 2; i++)
         if (size[i] < 4 || size[i] > SIZE_MAX_PIXELS || size[i] % step)
-            return med_fail(MED_EUSAGE, "size is %d,%d, expected multiples of 2^pools = %d from 4 to %d", c->height, c->width, step, SIZE_MAX_PIXELS);
+            return med_fail(MED_EUSAGE, "size is %d,%d, expected multiples of 2^pools = %d from 4 to %d", c->height,
+                            c->width, step, SIZE_MAX_PIXELS);
     return MED_OK;
 }
 
@@ -186,8 +214,11 @@ med_status med_mmhvae_check(const med_mmhvae_config *c) {
     MED_TRY(check_range("pools", c->pools, 1, MED_MAX_POOLS));
     MED_TRY(check_range("nfinal", c->nfinal, 1, CHANNELS_MAX));
     MED_TRY(check_range("nblocks", c->nblocks, 0, 64));
-    if (c->base % 2 || c->max % 2) return med_fail(MED_EUSAGE, "base is %d and max %d, expected even numbers: latents have half the channels", c->base, c->max);
+    if (c->base % 2 || c->max % 2)
+        return med_fail(MED_EUSAGE, "base is %d and max %d, expected even numbers: latents have half the channels",
+                        c->base, c->max);
     if ((int64_t)c->base << c->pools < c->max)
-        return med_fail(MED_EUSAGE, "max is %d, but the deepest level has only base*2^pools = %d channels: lower max", c->max, c->base << c->pools);
+        return med_fail(MED_EUSAGE, "max is %d, but the deepest level has only base*2^pools = %d channels: lower max",
+                        c->max, c->base << c->pools);
     return check_size(c);
 }

@@ -63,7 +63,9 @@ static med_status settle_names(loader *l) {
         return status == MED_OK ? status : med_fail_in(status, "%s", l->path);
     }
     if (is_ours) return MED_OK;
-    return med_fail(MED_EFORMAT, "%s: not the weights of an MMHVAE: of its %d tensors none is called first_conv.MOD.weight or enc/MOD/first/weight%s%s",
+    return med_fail(MED_EFORMAT,
+                    "%s: not the weights of an MMHVAE: of its %d tensors none is called first_conv.MOD.weight or "
+                    "enc/MOD/first/weight%s%s",
                     l->path, med_weights_count(w), med_weights_count(w) ? ", the first is " : "",
                     med_weights_count(w) ? med_weights_at(w, 0)->name : "");
 }
@@ -86,15 +88,18 @@ static const med_tensor *find(const loader *l, const char *format, ...) {
     return med_weights_find(l->weights, name);
 }
 
-static int rows_of(const med_tensor *t) { return t && t->shape.rank && t->shape.dim[0] <= 1 << 20 ? (int)t->shape.dim[0] : 0; }
+static int rows_of(const med_tensor *t) {
+    return t && t->shape.rank && t->shape.dim[0] <= 1 << 20 ? (int)t->shape.dim[0] : 0;
+}
 
 static med_status add_mod(const loader *l, const char *name, size_t n) {
     med_mmhvae_config *c = l->config;
     for (int j = 0; j < c->n_mods; j++)
         if (strlen(c->mods[j]) == n && !strncmp(c->mods[j], name, n)) return MED_OK;
     if (c->n_mods == MED_MAX_MODS || n >= MED_MOD_NAME)
-        return med_fail(MED_EFORMAT, "%s: modality %.*s: at most %d modalities with names of at most %d letters are possible", l->path, (int)n,
-                        name, MED_MAX_MODS, MED_MOD_NAME - 1);
+        return med_fail(MED_EFORMAT,
+                        "%s: modality %.*s: at most %d modalities with names of at most %d letters are possible",
+                        l->path, (int)n, name, MED_MAX_MODS, MED_MOD_NAME - 1);
     memcpy(c->mods[c->n_mods], name, n);
     c->mods[c->n_mods++][n] = '\0';
     return MED_OK;
@@ -122,11 +127,17 @@ static med_status infer_config(const loader *l) {
     c->max = rows_of(find(l, "enc/%s/%d/conv0/weight", mod, c->pools));
     c->nfinal = rows_of(find(l, "head/%s/smooth/weight", mod));
     while (c->nblocks < 64 && find(l, "head/%s/%d/conv0/weight", mod, c->nblocks)) c->nblocks++;
-    const struct { int value; const char *what; } needed[] = {
-        {c->base, "first convolution"}, {c->pools, "strided convolutions"}, {c->max, "deepest block"}, {c->nfinal, "image decoder"}};
+    const struct {
+        int value;
+        const char *what;
+    } needed[] = {{c->base, "first convolution"},
+                  {c->pools, "strided convolutions"},
+                  {c->max, "deepest block"},
+                  {c->nfinal, "image decoder"}};
     for (int i = 0; i < 4; i++)
         if (!needed[i].value)
-            return med_fail(MED_EFORMAT, "%s: modality %s has no %s: not complete, or not the weights of an MMHVAE", l->path, mod, needed[i].what);
+            return med_fail(MED_EFORMAT, "%s: modality %s has no %s: not complete, or not the weights of an MMHVAE",
+                            l->path, mod, needed[i].what);
     return MED_OK;
 }
 
@@ -139,8 +150,11 @@ static med_status fail_size(const loader *l, int n_cells, const int slice[2]) {
     const med_mmhvae_config *c = l->config;
     char images[96] = "";
     if (slice[0] > 0)
-        snprintf(images, sizeof images, " The images' %d x %d pixels make %d x %d.", slice[0], slice[1], cells(slice[0], c->pools), cells(slice[1], c->pools));
-    return med_fail(MED_EFORMAT, "%s: the bottleneck has %d cells of %d x %d pixels, which is no square.%s Say the slice size of the training: --set size=H,W",
+        snprintf(images, sizeof images, " The images' %d x %d pixels make %d x %d.", slice[0], slice[1],
+                 cells(slice[0], c->pools), cells(slice[1], c->pools));
+    return med_fail(MED_EFORMAT,
+                    "%s: the bottleneck has %d cells of %d x %d pixels, which is no square.%s Say the slice size of "
+                    "the training: --set size=H,W",
                     l->path, n_cells, 1 << c->pools, 1 << c->pools, images);
 }
 
@@ -148,11 +162,13 @@ static med_status settle_size(const loader *l, const int slice[2]) {
     med_mmhvae_config *c = l->config;
     int n_rows = rows_of(find(l, "top/generate/v")), n_cells = c->max > 0 ? n_rows / c->max : 0;
     if (n_cells < 1 || n_cells * c->max != n_rows)
-        return med_fail(MED_EFORMAT, "%s: the top layer has %d rows, expected a multiple of the %d channels of the deepest block", l->path, n_rows, c->max);
+        return med_fail(MED_EFORMAT,
+                        "%s: the top layer has %d rows, expected a multiple of the %d channels of the deepest block",
+                        l->path, n_rows, c->max);
     if (c->height) {
         if (cells(c->height, c->pools) * cells(c->width, c->pools) == n_cells) return MED_OK;
-        return med_fail(MED_EUSAGE, "%s: size %d,%d gives a bottleneck of %d cells, the weights are for %d", l->path, c->height, c->width,
-                        cells(c->height, c->pools) * cells(c->width, c->pools), n_cells);
+        return med_fail(MED_EUSAGE, "%s: size %d,%d gives a bottleneck of %d cells, the weights are for %d", l->path,
+                        c->height, c->width, cells(c->height, c->pools) * cells(c->width, c->pools), n_cells);
     }
     int side = (int)lround(sqrt(n_cells)), h = side, w = side;
     bool is_square = side * side == n_cells;
@@ -174,7 +190,8 @@ static med_status check_values(const loader *l, const char *name, const med_tens
     int64_t n = med_shape_count(t->shape), n_bad = 0;
     for (int64_t i = 0; i < n; i++) n_bad += !isfinite(data[i]);
     if (!n_bad) return MED_OK;
-    return med_fail(MED_EFORMAT, "%s: parameter %s has %" PRId64 " values that are not finite: the training went wrong", l->path, name, n_bad);
+    return med_fail(MED_EFORMAT, "%s: parameter %s has %" PRId64 " values that are not finite: the training went wrong",
+                    l->path, name, n_bad);
 }
 
 typedef struct checker {
@@ -191,13 +208,18 @@ static med_status check_one(void *context, const med_mmhvae_parameter *p) {
     if (status != MED_OK)
         ;
     else if (!t)
-        status = med_fail(MED_EFORMAT, "%s: parameter %s is missing: the file is not complete, or of another configuration", l->path, name);
+        status =
+            med_fail(MED_EFORMAT, "%s: parameter %s is missing: the file is not complete, or of another configuration",
+                     l->path, name);
     else if (t->dtype != MED_F32)
-        status = med_fail(MED_EFORMAT, "%s: parameter %s is not of single precision: convert the file to float32", l->path, name);
+        status = med_fail(MED_EFORMAT, "%s: parameter %s is not of single precision: convert the file to float32",
+                          l->path, name);
     else if (!med_shape_equal(t->shape, p->shape))
-        status = med_fail(MED_EFORMAT, "%s: parameter %s has shape %s, expected %s (base %d, max %d, pools %d, nfinal %d, size %d,%d)", l->path, name,
-                          med_shape_print(t->shape).text, med_shape_print(p->shape).text, l->config->base, l->config->max, l->config->pools,
-                          l->config->nfinal, l->config->height, l->config->width);
+        status =
+            med_fail(MED_EFORMAT,
+                     "%s: parameter %s has shape %s, expected %s (base %d, max %d, pools %d, nfinal %d, size %d,%d)",
+                     l->path, name, med_shape_print(t->shape).text, med_shape_print(p->shape).text, l->config->base,
+                     l->config->max, l->config->pools, l->config->nfinal, l->config->height, l->config->width);
     else
         status = check_values(l, name, t);
     free(name);
@@ -216,8 +238,9 @@ static med_status check_superfluous(const checker *k) {
         const char *ours = med_weights_at(l->weights, i)->name;
         if (med_weights_find(k->expected, ours) || is_of_checkpoint(ours)) continue;
         char *name = name_in_file(l, ours);
-        med_status status = med_fail(MED_EFORMAT, "%s: tensor %s is no parameter of this MMHVAE (%d modalities, pools %d, nblocks %d)", l->path, name,
-                                     l->config->n_mods, l->config->pools, l->config->nblocks);
+        med_status status =
+            med_fail(MED_EFORMAT, "%s: tensor %s is no parameter of this MMHVAE (%d modalities, pools %d, nblocks %d)",
+                     l->path, name, l->config->n_mods, l->config->pools, l->config->nblocks);
         free(name);
         return status;
     }
@@ -235,8 +258,10 @@ static med_status check_parameters(const loader *l) {
 /* ---- all together ---- */
 
 static med_status read_config(loader *l) {
-    const char *model = med_weights_meta(l->weights, "medley.model"), *text = med_weights_meta(l->weights, "medley.config");
-    if (model && strcmp(model, "mmhvae")) return med_fail(MED_EFORMAT, "%s: weights of the model '%.40s', expected mmhvae", l->path, model);
+    const char *model = med_weights_meta(l->weights, "medley.model"),
+               *text = med_weights_meta(l->weights, "medley.config");
+    if (model && strcmp(model, "mmhvae"))
+        return med_fail(MED_EFORMAT, "%s: weights of the model '%.40s', expected mmhvae", l->path, model);
     MED_TRY(settle_names(l));
     if (!text) return infer_config(l);
     json_error_t error;
@@ -283,7 +308,8 @@ static med_status load(loader *l, const int slice[2], const med_strings *set) {
     return MED_OK;
 }
 
-med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights, med_mmhvae_config *config) {
+med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights,
+                           med_mmhvae_config *config) {
     loader l = {.path = path, .config = config};
     *weights = NULL;
     med_status status = load(&l, slice, set);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/memory.h"
 
-/* '*' is a modality, '#' a number, '+' a number that the release counts from 1 when the head has an input convolution. */
+/* '*' is a modality, '#' a number, '+' a number that the release counts from 1 when heads have an input convolution. */
 typedef struct row {
     const char *ours, *release;
 } row;
@@ -96,7 +96,8 @@ static char *write_name(const char *pattern, const match *m, int origin, const c
 static char *translate(bool to_release, const char *text, size_t n, int origin, const char *leaf) {
     for (int i = 0; i < N_LAYERS; i++) {
         match m = {0};
-        const char *from = to_release ? layers[i].ours : layers[i].release, *to = to_release ? layers[i].release : layers[i].ours;
+        const char *from = to_release ? layers[i].ours : layers[i].release,
+                   *to = to_release ? layers[i].release : layers[i].ours;
         if (matches(from, text, n, to_release ? 0 : origin, &m) && m.n_mod < MED_MOD_NAME)
             return write_name(to, &m, to_release ? origin : 0, leaf);
     }
@@ -106,7 +107,8 @@ static char *translate(bool to_release, const char *text, size_t n, int origin, 
 static char *translate_name(bool to_release, const char *name, int origin) {
     size_t n = strlen(name);
     for (int i = 0; i < N_LEAVES; i++) {
-        const char *from = to_release ? leaves[i].ours : leaves[i].release, *to = to_release ? leaves[i].release : leaves[i].ours;
+        const char *from = to_release ? leaves[i].ours : leaves[i].release,
+                   *to = to_release ? leaves[i].release : leaves[i].ours;
         size_t n_leaf = strlen(from);
         if (n > n_leaf && !strcmp(name + n - n_leaf, from)) return translate(to_release, name, n - n_leaf, origin, to);
     }

@@ -85,7 +85,8 @@ static void top(lister *l, const med_mmhvae_config *c) {
 static void level(lister *l, const med_mmhvae_config *c, int i) {
     char stem[64];
     int u = c->pools - 1 - i, n = med_mmhvae_channels(c, u), e = 6 * n;
-    int n_above = i == 0 ? c->max : med_mmhvae_channels(c, u + 1) / 2; /* below the top, latents have half the channels */
+    int n_above =
+        i == 0 ? c->max : med_mmhvae_channels(c, u + 1) / 2; /* below the top, latents have half the channels */
     snprintf(stem, sizeof stem, "gen/%d", i);
     char *up = med_format("%s/up", stem);
     list(l, up, "weight", conv(n, n_above, 3), (int64_t)n_above * 9, false);
