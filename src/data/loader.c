@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
-#include "base/random.h"
 #include "base/thread.h"
 
 typedef struct loaded_case {
@@ -209,21 +208,6 @@ med_modset med_loader_observed(const med_loader *l, int index) { return l->cases
 int med_loader_n_slices(const med_loader *l, int index) { return l->cases[index].n_slices; }
 bool med_loader_is_float(const med_loader *l) { return l->is_float; }
 size_t med_loader_bytes(const med_loader *l) { return l->n_bytes; }
-
-med_window med_loader_draw(const med_loader *l, int index, int n, uint64_t seed, uint64_t epoch) {
-    const loaded_case *c = &l->cases[index];
-    med_rng rng = med_rng_start((med_rng_key){seed, med_site_of("loader/window") ^ med_site_of(c->name), epoch});
-    med_window w = {.index = index, .n = n < c->n_slices ? n : c->n_slices};
-    w.first = (int)med_rng_below(&rng, (uint32_t)(c->n_slices - w.n) + 1);
-    w.is_flipped = med_rng_uniform(&rng) < 0.5;
-    return w;
-}
-
-void med_loader_order(const med_loader *l, uint64_t seed, uint64_t epoch, int *order) {
-    for (int i = 0; i < l->n_cases; i++) order[i] = i;
-    med_rng rng = med_rng_start((med_rng_key){seed, med_site_of("loader/order"), epoch});
-    med_rng_shuffle(&rng, order, l->n_cases);
-}
 
 void med_loader_read(const med_loader *l, med_window window, int mod, bool is_target, float *out) {
     const loaded_case *c = &l->cases[window.index];

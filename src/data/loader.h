@@ -37,12 +37,6 @@ typedef struct
     bool is_flipped;
 } med_window;
 
-/* The window that (seed, epoch, case name) stand for: n slices, or all where there are fewer; uniform start; flipped with
- * probability 1/2. */
-med_window med_loader_draw(const med_loader *loader, int index, int n, uint64_t seed, uint64_t epoch);
-/* Order in which an epoch visits the cases: n_cases indices, shuffled by (seed, epoch). */
-void med_loader_order(const med_loader *loader, uint64_t seed, uint64_t epoch, int *order);
-
 /* Fill out[n,1,H,W] with a modality that the case has (data set order); as input or as target. */
 void med_loader_read(const med_loader *loader, med_window window, int mod, bool is_target, float *out);
 

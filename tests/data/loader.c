@@ -85,42 +85,6 @@ static void sixteen_bits(void **state) {
     testing_remove(f);
 }
 
-static void draws_depend_on_seed_epoch_and_case_only(void **state) {
-    (void)state;
-    const char *f = testing_folder();
-    med_dataset *d = open_pair(f);
-    med_loader *both = load(d, 8, 8, 0), *alone;
-    assert_ok(med_loader_create(d, (int[]){1}, 1, &(med_loader_config){.height = 8, .width = 8}, &alone));
-    int n_first[8] = {0}, n_flipped = 0, n = 2000;
-    for (int epoch = 0; epoch < n; epoch++) {
-        med_window w = med_loader_draw(both, 1, 4, 5, (uint64_t)epoch),
-                   same = med_loader_draw(alone, 0, 4, 5, (uint64_t)epoch);
-        assert_int_equal(w.n, 4);
-        assert_in_range(w.first, 0, 7);
-        assert_int_equal(w.first, same.first);
-        assert_int_equal(w.is_flipped, same.is_flipped);
-        n_first[w.first]++;
-        n_flipped += w.is_flipped;
-    }
-    /* 5 standard deviations: sqrt(2000 * 1/8 * 7/8) = 14.8, sqrt(2000/4) = 22.4. */
-    for (int i = 0; i < 8; i++) assert_in_range(n_first[i], 250 - 74, 250 + 74);
-    assert_in_range(n_flipped, 1000 - 112, 1000 + 112);
-    med_window few = med_loader_draw(both, 0, 16, 5, 0); /* fewer slices than asked for */
-    assert_int_equal(few.n, 4);
-    assert_int_equal(few.first, 0);
-    int order[2], n_swapped = 0;
-    for (int epoch = 0; epoch < 100; epoch++) {
-        med_loader_order(both, 5, (uint64_t)epoch, order);
-        assert_int_equal(order[0] + order[1], 1);
-        n_swapped += order[0];
-    }
-    assert_in_range(n_swapped, 25, 75);
-    med_loader_free(both);
-    med_loader_free(alone);
-    med_dataset_free(d);
-    testing_remove(f);
-}
-
 static void bad_cases_are_named(void **state) {
     (void)state;
     const char *f = testing_folder();
@@ -171,7 +135,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_and_place),
         cmocka_unit_test(sixteen_bits),
-        cmocka_unit_test(draws_depend_on_seed_epoch_and_case_only),
         cmocka_unit_test(bad_cases_are_named),
         cmocka_unit_test(orientation),
     };
