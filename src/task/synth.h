@@ -12,22 +12,26 @@ typedef struct med_synth_model med_synth_model; /* owned */
  * overrides, NULL none. */
 MED_CHECK med_status med_synth_model_open(const char *weights_path, const int slice[2], const med_strings *set,
                                           med_synth_model **out);
+/* With weights that somebody else owns and may change (training): say so by med_synth_model_changed. */
+med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_mmhvae_config *config);
+void med_synth_model_changed(med_synth_model *m);
 void med_synth_model_free(med_synth_model *m);
 const med_mmhvae_config *med_synth_model_config(const med_synth_model *m);
-const char *med_synth_model_hash(const med_synth_model *m); /* SHA-256 of the weights file, hex */
+const char *med_synth_model_hash(const med_synth_model *m); /* SHA-256 of the weights file, hex; borrowed weights: "" */
 
 typedef struct med_synth_options {
     med_modset given, target; /* neither empty */
     double temperature;       /* scale of the posterior's standard deviation; 0: no noise */
     int n_samples;            /* mean of that many draws */
     uint64_t seed;
+    bool is_silent;           /* no progress */
 } med_synth_options;
 
 /* inputs[j] (NULL: missing) at network scale, all on one grid of any size; slices are planes of axis 2, centred in the
  * model's grid by crop or background padding and put back (what was cropped is background). Slices whose field of view
- * (first given > -1) is empty are -1. out[j] (and sd[j] when sd is not NULL) are created for every target on the
- * inputs' grid, network scale; the others are NULL. sd: standard deviation over the draws (n - 1), 0 where nothing was
- * drawn. Noise depends on seed, level, draw and slice number only: not on threads, batches or other cases.
+ * (first given > -1) is empty are -1. out[j] (and sd[j] when sd is not NULL) are created for every target on the inputs'
+ * grid, network scale; the others are NULL. sd: standard deviation over the draws (n - 1), 0 where nothing was drawn.
+ * Noise depends on seed, level, draw and slice number only: not on threads, batches or other cases.
  * MED_EUSAGE: a given modality without input, grids that differ (both are printed). */
 MED_CHECK med_status med_synth_run(med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
                                    const med_synth_options *options, med_volume *out[MED_MAX_MODS],
