@@ -28,29 +28,31 @@ static void print_synth(const json_t *report) {
     const json_t *quartiles = json_object_get(report, "quartiles_ms");
     printf("%.2f ms per slice (quartiles %.2f to %.2f), first %.0f ms, activations %.0f MB, peak %.0f MB\n",
            number(report, "median_ms_per_slice"), json_number_value(json_array_get(quartiles, 0)),
-           json_number_value(json_array_get(quartiles, 1)), number(report, "first_ms"), number(report, "activation_bytes") / 1e6,
-           number(report, "peak_bytes") / 1e6);
+           json_number_value(json_array_get(quartiles, 1)), number(report, "first_ms"),
+           number(report, "activation_bytes") / 1e6, number(report, "peak_bytes") / 1e6);
     printf("%-24s %6s %10s %10s %10s\n", "op", "calls", "ms", "GFLOP", "GFLOP/s");
     size_t i;
     json_t *op;
-    json_array_foreach(json_object_get(report, "ops"), i, op)
-        printf("%-24s %6d %10.3f %10.3f %10.1f\n", json_string_value(json_object_get(op, "op")), (int)number(op, "calls"), number(op, "ms"),
-               number(op, "gflop"), number(op, "gflops"));
+    json_array_foreach (json_object_get(report, "ops"), i, op)
+        printf("%-24s %6d %10.3f %10.3f %10.1f\n", json_string_value(json_object_get(op, "op")),
+               (int)number(op, "calls"), number(op, "ms"), number(op, "gflop"), number(op, "gflops"));
 }
 
 static void print_train(const json_t *report) {
     const json_t *quartiles = json_object_get(report, "quartiles_s");
-    printf("%.3f s per slice and step (quartiles %.3f to %.3f), parameters %.0f MB, activations %.0f MB, peak %.0f MB\n",
-           number(report, "seconds_per_slice_step"), json_number_value(json_array_get(quartiles, 0)),
-           json_number_value(json_array_get(quartiles, 1)), number(report, "parameter_bytes") / 1e6,
-           number(report, "activation_bytes") / 1e6, number(report, "peak_bytes") / 1e6);
+    printf(
+        "%.3f s per slice and step (quartiles %.3f to %.3f), parameters %.0f MB, activations %.0f MB, peak %.0f MB\n",
+        number(report, "seconds_per_slice_step"), json_number_value(json_array_get(quartiles, 0)),
+        json_number_value(json_array_get(quartiles, 1)), number(report, "parameter_bytes") / 1e6,
+        number(report, "activation_bytes") / 1e6, number(report, "peak_bytes") / 1e6);
 }
 
 static med_status run(med_cli *cli) {
     med_bench_options *o = cli->config;
     o->seed = cli->seed;
     bool is_train = strcmp(cli->args[0], "train") == 0;
-    if (!is_train && strcmp(cli->args[0], "synth") != 0) return med_fail(MED_EUSAGE, "cannot time '%s', expected synth or train", cli->args[0]);
+    if (!is_train && strcmp(cli->args[0], "synth") != 0)
+        return med_fail(MED_EUSAGE, "cannot time '%s', expected synth or train", cli->args[0]);
     MED_TRY((is_train ? med_bench_train : med_bench_synth)(o, cli->report));
     if (!cli->is_json) (is_train ? print_train : print_synth)(cli->report);
     return MED_OK;

@@ -14,9 +14,12 @@ typedef struct config {
 
 static const med_option options[] = {
     MED_OPT_TEXT(config, "preset", preset, "NAME", "tiny, small, paper or demo: network and schedule (default: small)"),
-    MED_OPT_REPEAT(config, "set", set, "KEY=VALUE", "change one setting of the preset (docs/training.md lists the keys)"),
-    MED_OPT_INT(config, "epochs", epochs, 0, 1000000, "visits of every case; the schedule is as long (0: as the preset says)"),
-    MED_OPT_INT(config, "steps", steps, 0, 1000000000, "steps of the optimiser instead of epochs (0: as the preset says)"),
+    MED_OPT_REPEAT(config, "set", set, "KEY=VALUE",
+                   "change one setting of the preset (docs/training.md lists the keys)"),
+    MED_OPT_INT(config, "epochs", epochs, 0, 1000000,
+                "visits of every case; the schedule is as long (0: as the preset says)"),
+    MED_OPT_INT(config, "steps", steps, 0, 1000000000,
+                "steps of the optimiser instead of epochs (0: as the preset says)"),
     MED_OPT_FLAG(config, "resume", is_resumed, "continue the training in RUN"),
     MED_OPT_END,
 };
@@ -37,12 +40,19 @@ static void catch_signals(void) {
 
 static med_status run(med_cli *cli) {
     const config *c = cli->config;
-    med_train_options o = {.data = cli->args[0], .run = cli->args[1], .preset = c->preset, .set = c->set, .epochs = c->epochs,
-                           .steps = c->steps, .is_resumed = c->is_resumed, .seed = cli->seed, .command_line = cli->command_line, .stop = &stop};
+    med_train_options o = {.data = cli->args[0],
+                           .run = cli->args[1],
+                           .preset = c->preset,
+                           .set = c->set,
+                           .epochs = c->epochs,
+                           .steps = c->steps,
+                           .is_resumed = c->is_resumed,
+                           .seed = cli->seed,
+                           .command_line = cli->command_line,
+                           .stop = &stop};
     catch_signals();
     MED_TRY(med_train(&o, cli->report));
-    if (!cli->is_json && !cli->is_quiet)
-        printf("%s\n", json_string_value(json_object_get(cli->report, "weights")));
+    if (!cli->is_json && !cli->is_quiet) printf("%s\n", json_string_value(json_object_get(cli->report, "weights")));
     return MED_OK;
 }
 

@@ -45,7 +45,7 @@ static json_int_t peak_bytes(void) {
 typedef struct subject {
     med_train_config config;
     med_mmhvae_config model;
-    int n;               /* slices */
+    int n;                  /* slices */
     float *x[MED_MAX_MODS]; /* random images within a round field of view */
 } subject;
 
@@ -103,12 +103,13 @@ static void synthesis_free(synthesis *y) {
     for (int l = 0; l < MED_MAX_LEVELS; l++) free(y->noise[l]);
 }
 
-static med_status bind(const subject *s, synthesis *y, const med_mmhvae_features *f, const med_mmhvae_pass *pass, med_modset given) {
+static med_status bind(const subject *s, synthesis *y, const med_mmhvae_features *f, const med_mmhvae_pass *pass,
+                       med_modset given) {
     for (int i = 0; i < med_graph_n_params(y->graph); i++) {
         med_val v = med_graph_param(y->graph, i);
         med_plan_bind(y->plan, v, med_weights_find(y->weights, med_val_name(y->graph, v))->data);
     }
-    MED_MODSET_EACH(j, given) med_plan_bind(y->plan, f->x[j], s->x[j]);
+    MED_MODSET_EACH (j, given) med_plan_bind(y->plan, f->x[j], s->x[j]);
     for (int l = 0; l <= s->model.pools; l++) {
         size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(&s->model, l, s->n));
         MED_TRY(med_buffer_alloc(n * sizeof(float), "latent noise", (void **)&y->noise[l]));
@@ -124,7 +125,8 @@ static med_status synthesis_create(const subject *s, uint64_t seed, med_modset g
     MED_TRY(med_mmhvae_init(&s->model, seed, &y->weights));
     y->graph = med_graph_create();
     med_mmhvae_encode(y->graph, &s->model, given, s->n, &features);
-    med_mmhvae_pass_options how = {.given = given, .target = med_modset_of(s->model.n_mods) - 1, .temperature = 0.5, .name = "bench"};
+    med_mmhvae_pass_options how = {
+        .given = given, .target = med_modset_of(s->model.n_mods) - 1, .temperature = 0.5, .name = "bench"};
     med_mmhvae_generate(y->graph, &s->model, &features, s->n, how, &pass);
     for (int j = 0; j < s->model.n_mods; j++) med_output(y->graph, pass.out[j]);
     MED_TRY(med_plan_create(y->graph, (med_plan_options){.is_frozen = true}, &y->plan));
@@ -136,9 +138,9 @@ static json_t *op_table(const synthesis *y) {
     int n = med_plan_times(y->plan, times, 64);
     json_t *table = json_array();
     for (int i = 0; i < n; i++)
-        json_array_append_new(table, json_pack("{s:s, s:i, s:f, s:f, s:f}", "op", times[i].op, "calls", times[i].n_calls, "ms",
-                                               1e3 * times[i].seconds, "gflop", times[i].gflop, "gflops",
-                                               times[i].seconds > 0 ? times[i].gflop / times[i].seconds : 0));
+        json_array_append_new(table, json_pack("{s:s, s:i, s:f, s:f, s:f}", "op", times[i].op, "calls",
+                                               times[i].n_calls, "ms", 1e3 * times[i].seconds, "gflop", times[i].gflop,
+                                               "gflops", times[i].seconds > 0 ? times[i].gflop / times[i].seconds : 0));
     return table;
 }
 
@@ -155,7 +157,8 @@ static med_status time_synthesis(const subject *s, const med_bench_options *o, m
     }
     if (status == MED_OK) {
         json_object_set_new(report, "median_ms_per_slice", json_real(quantile(ms, o->n_repeats, 0.5)));
-        json_object_set_new(report, "quartiles_ms", json_pack("[f, f]", quantile(ms, o->n_repeats, 0.25), quantile(ms, o->n_repeats, 0.75)));
+        json_object_set_new(report, "quartiles_ms",
+                            json_pack("[f, f]", quantile(ms, o->n_repeats, 0.25), quantile(ms, o->n_repeats, 0.75)));
         json_object_set_new(report, "activation_bytes", json_integer((json_int_t)med_plan_bytes(y.plan)));
         med_plan_profile(y.plan, true);
         status = med_plan_run(y.plan);
@@ -202,7 +205,9 @@ static med_status create_trainer(const subject *s, const med_bench_options *o, m
     med_weights *weights;
     MED_TRY(med_mmhvae_init(&s->model, o->seed, &weights));
     const med_train_config *c = &s->config;
-    med_trainer_options t = {.n_micro = c->micro_batch, .smooth_l1 = c->smooth_l1, .seed = o->seed,
+    med_trainer_options t = {.n_micro = c->micro_batch,
+                             .smooth_l1 = c->smooth_l1,
+                             .seed = o->seed,
                              .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},
                              .discriminator_optimizer = {MED_ADAM, c->lr_disc, 0.9, 0.999, 1e-8}};
     t.discriminator.ndf = o->is_adversarial ? c->ndf : 0;
@@ -210,10 +215,17 @@ static med_status create_trainer(const subject *s, const med_bench_options *o, m
     return med_mmhvae_trainer_create(&s->model, t, weights, out);
 }
 
-static med_status time_steps(const subject *s, const med_bench_options *o, med_mmhvae_trainer *trainer, double *seconds) {
+static med_status time_steps(const subject *s, const med_bench_options *o, med_mmhvae_trainer *trainer,
+                             double *seconds) {
     med_modset all = med_modset_of(s->model.n_mods) - 1;
-    med_step_input in = {.observed = all, .subset = all & ~med_modset_of(0), .anchor = 0, .n = s->n, .noise = draw_noise,
-                         .w_kl = s->config.w_kl, .w_dis = o->is_adversarial ? 0.05 : 0, .trains_discriminators = o->is_adversarial};
+    med_step_input in = {.observed = all,
+                         .subset = all & ~med_modset_of(0),
+                         .anchor = 0,
+                         .n = s->n,
+                         .noise = draw_noise,
+                         .w_kl = s->config.w_kl,
+                         .w_dis = o->is_adversarial ? 0.05 : 0,
+                         .trains_discriminators = o->is_adversarial};
     med_step_result result;
     for (int j = 0; j < s->model.n_mods; j++) in.x[j] = in.target[j] = s->x[j];
     MED_TRY(med_mmhvae_trainer_step(trainer, &in, &result));
@@ -234,7 +246,9 @@ static med_status time_training(const subject *s, const med_bench_options *o, js
     if (status == MED_OK) {
         med_mmhvae_trainer_memory(trainer, &parameter_bytes, &activation_bytes);
         json_object_set_new(report, "seconds_per_slice_step", json_real(quantile(seconds, o->n_repeats, 0.5)));
-        json_object_set_new(report, "quartiles_s", json_pack("[f, f]", quantile(seconds, o->n_repeats, 0.25), quantile(seconds, o->n_repeats, 0.75)));
+        json_object_set_new(
+            report, "quartiles_s",
+            json_pack("[f, f]", quantile(seconds, o->n_repeats, 0.25), quantile(seconds, o->n_repeats, 0.75)));
         json_object_set_new(report, "parameter_bytes", json_integer((json_int_t)parameter_bytes));
         json_object_set_new(report, "activation_bytes", json_integer((json_int_t)activation_bytes));
     }

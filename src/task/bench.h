@@ -7,11 +7,11 @@
 #include "base/option.h"
 
 typedef struct med_bench_options {
-    const char *preset; /* of the network, at its own slice size unless `set` says size=H,W */
-    med_strings set;    /* key=value of the network and the training */
-    med_strings given;  /* synth: modalities; empty: the first */
-    int batch;          /* slices per run or step; 0: 1 for synth, the preset's for train */
-    int n_repeats;      /* timed runs, after one that is not */
+    const char *preset;  /* of the network, at its own slice size unless `set` says size=H,W */
+    med_strings set;     /* key=value of the network and the training */
+    med_strings given;   /* synth: modalities; empty: the first */
+    int batch;           /* slices per run or step; 0: 1 for synth, the preset's for train */
+    int n_repeats;       /* timed runs, after one that is not */
     bool is_adversarial; /* train: with discriminators */
     uint64_t seed;
 } med_bench_options;

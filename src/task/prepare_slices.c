@@ -43,7 +43,8 @@ static med_status shrink(med_volume **v, const int wanted[3]) {
     int s[3];
     for (int a = 0; a < 3; a++) {
         s[a] = wanted[a] > 1 ? wanted[a] : 1;
-        if (s[a] > (*v)->grid.n[a]) return med_fail(MED_EUSAGE, "cannot take means over %d voxels of an axis with %d", s[a], (*v)->grid.n[a]);
+        if (s[a] > (*v)->grid.n[a])
+            return med_fail(MED_EUSAGE, "cannot take means over %d voxels of an axis with %d", s[a], (*v)->grid.n[a]);
     }
     if (s[0] * s[1] * s[2] == 1) return MED_OK;
     med_volume *out;
@@ -92,7 +93,8 @@ med_status med_prepare_slices_file(const char *from, const char *to, const med_s
     med_volume *v, *out;
     MED_TRY(med_volume_load(from, &v));
     med_status status = med_prepare_slices(v, o, &out);
-    if (status != MED_OK) status = med_fail_in(status, "%s", from);
+    if (status != MED_OK)
+        status = med_fail_in(status, "%s", from);
     else {
         memcpy(out->description, v->description, sizeof out->description);
         status = med_volume_save(out, to, MED_VOXEL_F32);

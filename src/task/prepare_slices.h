@@ -7,8 +7,8 @@
 typedef struct med_slices_options {
     const char *orientation; /* "RAS": where the axes point; NULL: as they are */
     int fit[3];              /* voxels per axis after that, by centred crop or zero padding; 0: as it is */
-    int shrink[3];           /* then means over so many voxels per axis; 0 or 1: none. What does not fill a block is cut */
-    int from, to;            /* then slices from..to of axis 2, both included; to -1: the last */
+    int shrink[3]; /* then means over so many voxels per axis; 0 or 1: none. What does not fill a block is cut */
+    int from, to;  /* then slices from..to of axis 2, both included; to -1: the last */
 } med_slices_options;
 
 /* In that order. MED_EUSAGE: no such orientation, no such slices. */

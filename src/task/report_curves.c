@@ -8,7 +8,18 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { MAX_SERIES = 2, MAX_DRAWN = 300, WIDTH = 420, HEIGHT = 230, LEFT = 52, RIGHT = 12, TOP = 28, BOTTOM = 34, TILE_HEIGHT = HEIGHT + 22, CAPTION_BYTES = 96 };
+enum {
+    MAX_SERIES = 2,
+    MAX_DRAWN = 300,
+    WIDTH = 420,
+    HEIGHT = 230,
+    LEFT = 52,
+    RIGHT = 12,
+    TOP = 28,
+    BOTTOM = 34,
+    TILE_HEIGHT = HEIGHT + 22,
+    CAPTION_BYTES = 96
+};
 
 typedef struct series {
     const char *key, *label;
@@ -172,7 +183,8 @@ static void draw_axes(med_text *html, const axis *x, const axis *y, const char *
 }
 
 /* One svg element with these attributes; says in words what it shows. */
-static void draw_chart(med_text *out, chart *c, const char *x_title, const char *attributes, char caption[CAPTION_BYTES]) {
+static void draw_chart(med_text *out, chart *c, const char *x_title, const char *attributes,
+                       char caption[CAPTION_BYTES]) {
     axis x = {.from = LEFT, .to = WIDTH - RIGHT}, y = {.from = HEIGHT - BOTTOM, .to = TOP};
     int stride = 1, legend = WIDTH - RIGHT;
     for (int s = 0; s < MAX_SERIES; s++)
@@ -258,17 +270,21 @@ med_status med_report_curves(med_text *html, const char *log_path) {
     return status;
 }
 
-static const char svg_style[] = "<style>text{fill:#5c6670;font:11px system-ui,sans-serif}.axis{stroke:#d9dee3;fill:none}"
-                                ".series{fill:none;stroke-width:1.8;stroke-linejoin:round}.s0{stroke:#0b63ce}.s1{stroke:#c2410c}"
-                                "text.s0{fill:#0b63ce;stroke:none}text.s1{fill:#c2410c;stroke:none}</style>";
+static const char svg_style[] =
+    "<style>text{fill:#5c6670;font:11px system-ui,sans-serif}.axis{stroke:#d9dee3;fill:none}"
+    ".series{fill:none;stroke-width:1.8;stroke-linejoin:round}.s0{stroke:#0b63ce}.s1{stroke:#c2410c}"
+    "text.s0{fill:#0b63ce;stroke:none}text.s1{fill:#c2410c;stroke:none}</style>";
 
 med_status med_report_curves_svg(med_text *svg, const char *log_path) {
     med_text tiles = {0};
     int n;
     med_status status = add_charts(&tiles, log_path, add_tile, &n);
     if (status == MED_OK && n) {
-        med_text_add(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">%s<rect width=\"100%%\" height=\"100%%\" "
-                     "fill=\"#fff\"/>\n", 2 * WIDTH, (n + 1) / 2 * TILE_HEIGHT, svg_style);
+        med_text_add(
+            svg,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">%s<rect width=\"100%%\" height=\"100%%\" "
+            "fill=\"#fff\"/>\n",
+            2 * WIDTH, (n + 1) / 2 * TILE_HEIGHT, svg_style);
         med_text_append(svg, &tiles);
         med_text_put(svg, "</svg>\n");
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/backend.h"
@@ -21,7 +22,7 @@ static med_status apply(const med_train_options *o, med_train_config *c) {
 
 /* What a longer schedule or other housekeeping may change when a run is resumed. */
 static bool may_change(const char *key) {
-    static const char *const keys[] = {"epochs", "steps", "log_every", "checkpoint_minutes"};
+    static const char *const keys[] = {"epochs", "steps", "cache_mb", "log_every", "checkpoint_minutes"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0) return true;
     return false;
@@ -33,7 +34,7 @@ static med_status check_same(const char *run, const med_train_config *was, const
     char list[512] = "";
     const char *key;
     json_t *value;
-    json_object_foreach(b, key, value) {
+    json_object_foreach (b, key, value) {
         if (may_change(key) || json_equal(value, json_object_get(a, key))) continue;
         size_t n = strlen(list);
         snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", key);
@@ -65,28 +66,35 @@ static const char *device_name(void) { return med_backend_cpu()->name; }
 static med_status begin(med_train_work *w) {
     const med_train_options *o = w->options;
     med_train_record *r = &w->record;
-    *r = (med_train_record){.preset = o->preset ? o->preset : "small", .seed = o->seed, .command_line = o->command_line, .device = device_name()};
+    MED_TRY(med_train_run_check_free(o->run));
+    *r = (med_train_record){.preset = o->preset ? o->preset : "small",
+                            .seed = o->seed,
+                            .command_line = o->command_line,
+                            .device = device_name()};
     MED_TRY(med_train_preset(r->preset, &r->config));
     MED_TRY(apply(o, &r->config));
     MED_TRY(med_train_data_open(o->data, &r->config, &w->data));
-    MED_TRY(med_train_model(&r->config, w->data->dataset->n_mods, w->data->dataset->mods, w->data->nx, w->data->ny, &r->model));
+    MED_TRY(med_train_model(&r->config, w->data->dataset->n_mods, w->data->dataset->mods, w->data->nx, w->data->ny,
+                            &r->model));
     fit_schedule(w);
     r->data_path = w->data->path;
     r->data_hash = w->data->dataset->hash;
     r->cases = w->data->cases;
     w->position.epoch = 1;
-    return med_train_run_create(o->run, r, &w->run);
+    return MED_OK;
 }
 
 static med_status check_resumable(const med_train_work *w, const med_train_record *was) {
     const med_train_options *o = w->options;
     if (o->preset && strcmp(o->preset, was->preset) != 0)
-        return med_fail(MED_EUSAGE, "%s: cannot resume with preset %s, its preset is %s", o->run, o->preset, was->preset);
+        return med_fail(MED_EUSAGE, "%s: cannot resume with preset %s, its preset is %s", o->run, o->preset,
+                        was->preset);
     if (o->seed && o->seed != was->seed)
-        return med_fail(MED_EUSAGE, "%s: cannot resume with seed %llu, its seed is %llu", o->run, (unsigned long long)o->seed,
-                        (unsigned long long)was->seed);
+        return med_fail(MED_EUSAGE, "%s: cannot resume with seed %llu, its seed is %llu", o->run,
+                        (unsigned long long)o->seed, (unsigned long long)was->seed);
     if (strcmp(was->device, device_name()) != 0)
-        med_warn("%s: begun on %s, continued on %s: the last digits will differ from an uninterrupted run", o->run, was->device, device_name());
+        med_warn("%s: begun on %s, continued on %s: the last digits will differ from an uninterrupted run", o->run,
+                 was->device, device_name());
     return check_same(o->run, &was->config, &w->record.config);
 }
 
@@ -100,9 +108,10 @@ static med_status resume(med_train_work *w) {
     MED_TRY(check_resumable(w, &was));
     MED_TRY(med_train_data_open(o->data, &w->record.config, &w->data));
     if (strcmp(w->data->dataset->hash, was.data_hash) != 0)
-        return med_fail(MED_EUSAGE, "%s: %s is another data set than the run was begun with (%s)", o->run, o->data, was.data_path);
+        return med_fail(MED_EUSAGE, "%s: %s is another data set than the run was begun with (%s)", o->run, o->data,
+                        was.data_path);
     fit_schedule(w);
-    return med_train_run_save(w->run, &w->record);
+    return MED_OK;
 }
 
 /* ---- network and optimisers ---- */
@@ -117,7 +126,9 @@ static med_status create_trainer(med_train_work *w) {
     const med_train_config *c = &w->record.config;
     med_weights *weights = NULL;
     MED_TRY(med_mmhvae_init(&w->record.model, w->record.seed, &weights));
-    med_trainer_options o = {.discriminator = discriminator_of(&w->record), .n_micro = c->micro_batch, .smooth_l1 = c->smooth_l1,
+    med_trainer_options o = {.discriminator = discriminator_of(&w->record),
+                             .n_micro = c->micro_batch,
+                             .smooth_l1 = c->smooth_l1,
                              .seed = w->record.seed,
                              .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},
                              .discriminator_optimizer = {MED_ADAM, c->lr_disc, 0.9, 0.999, 1e-8}};
@@ -138,8 +149,12 @@ static med_status plan(med_train_work *w) {
     const med_train_config *c = &w->record.config;
     med_train_subject s = med_train_data_fullest(w->data);
     med_train_phase end = med_train_phase_of(c, c->epochs);
-    med_step_input in = {.observed = s.observed, .subset = med_train_subset(s, med_train_n_subsets(s) - 1), .anchor = s.anchor,
-                         .n = c->batch, .w_dis = end.w_dis, .trains_discriminators = end.trains_discriminators};
+    med_step_input in = {.observed = s.observed,
+                         .subset = med_train_subset(s, med_train_n_subsets(s) - 1),
+                         .anchor = s.anchor,
+                         .n = c->batch,
+                         .w_dis = end.w_dis,
+                         .trains_discriminators = end.trains_discriminators};
     return med_mmhvae_trainer_plan(w->trainer, &in);
 }
 
@@ -148,38 +163,50 @@ static void tell_plan(med_train_work *w, size_t parameter_bytes, size_t activati
     const med_mmhvae_config *m = &w->record.model;
     char mods[MED_MAX_MODS * MED_MOD_NAME] = "";
     for (int j = 0; j < m->n_mods; j++) strcat(strcat(mods, j ? " " : ""), m->mods[j]);
-    med_info("network   %s: %d x %d voxels, %d latent levels, %.2f million parameters", mods, m->height, m->width, m->pools + 1,
-             (double)parameter_count(w) / 1e6);
+    med_info("network   %s: %d x %d voxels, %d latent levels, %.2f million parameters", mods, m->height, m->width,
+             m->pools + 1, (double)parameter_count(w) / 1e6);
     med_info("cases     %d to train on, %d for validation, %zu skipped; anchor %s", w->data->n_train, w->data->n_val,
-             json_array_size(json_object_get(w->data->cases, "skipped")), w->data->anchor < 0 ? "none" : m->mods[w->data->anchor]);
-    med_info("schedule  %d epochs, %ld steps of %d slices, learning rate %g to %g", c->epochs, w->n_steps, c->batch, c->lr, c->lr_end);
+             json_array_size(json_object_get(w->data->cases, "skipped")),
+             w->data->anchor < 0 ? "none" : m->mods[w->data->anchor]);
+    med_info("schedule  %d epochs, %ld steps of %d slices, learning rate %g to %g", c->epochs, w->n_steps, c->batch,
+             c->lr, c->lr_end);
     if (c->w_dis > 0 && c->adversarial_from > c->epochs)
         med_info("          without the adversarial term, which would begin at epoch %d", c->adversarial_from);
-    med_info("memory    %.0f MB for parameters, gradients and moments, %.0f MB for activations", (double)parameter_bytes / 1e6,
-             (double)activation_bytes / 1e6);
+    med_info("memory    %.0f MB for parameters, gradients and moments, %.0f MB for activations",
+             (double)parameter_bytes / 1e6, (double)activation_bytes / 1e6);
 }
 
 static void fill_report(med_train_work *w, json_t *report, size_t parameter_bytes, size_t activation_bytes) {
     const med_train_position *p = &w->position;
     char *weights = med_path_join(w->options->run, "weights.safetensors");
-    json_t *all = json_pack("{s:s, s:s, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", w->options->run, "weights", weights, "steps",
-                            (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds, "loss", w->last.loss, "parameters",
-                            (json_int_t)parameter_count(w), "parameter_bytes", (json_int_t)parameter_bytes, "activation_bytes",
-                            (json_int_t)activation_bytes, "skipped", (json_int_t)json_array_size(json_object_get(w->data->cases, "skipped")));
-    if (p->is_validated) json_object_set_new(all, "best", json_pack("{s:i, s:f}", "epoch", p->best_epoch, "val_average", p->best));
+    json_t *all = json_pack("{s:s, s:s, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", w->options->run, "weights",
+                            weights, "steps", (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds,
+                            "loss", w->last.loss, "parameters", (json_int_t)parameter_count(w), "parameter_bytes",
+                            (json_int_t)parameter_bytes, "activation_bytes", (json_int_t)activation_bytes, "skipped",
+                            (json_int_t)json_array_size(json_object_get(w->data->cases, "skipped")));
+    if (p->is_validated)
+        json_object_set_new(all, "best", json_pack("{s:i, s:f}", "epoch", p->best_epoch, "val_average", p->best));
     json_object_update(report, all);
     json_decref(all);
     free(weights);
 }
 
+/* Nothing is written before all cases have been read and the plan is made. */
+static med_status open_folder(med_train_work *w) {
+    if (!w->options->is_resumed) return med_train_run_create(w->options->run, &w->record, &w->run);
+    MED_TRY(med_train_run_restore(w->run, &w->position, w->trainer));
+    return med_train_run_save(w->run, &w->record);
+}
+
 static med_status run(med_train_work *w, json_t *report) {
     MED_TRY(w->options->is_resumed ? resume(w) : begin(w));
+    MED_TRY(med_train_data_load(w->data, &w->record.config, &w->record.model));
     MED_TRY(create_trainer(w));
-    if (w->options->is_resumed) MED_TRY(med_train_run_restore(w->run, &w->position, w->trainer));
     MED_TRY(plan(w));
     size_t parameter_bytes, activation_bytes;
     med_mmhvae_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
     tell_plan(w, parameter_bytes, activation_bytes);
+    MED_TRY(open_folder(w));
     if (w->position.step) med_info("resuming after step %ld of %ld", w->position.step, w->n_steps);
     med_status status = med_train_loop(w);
     fill_report(w, report, parameter_bytes, activation_bytes);
@@ -189,6 +216,7 @@ static med_status run(med_train_work *w, json_t *report) {
 med_status med_train(const med_train_options *o, json_t *report) {
     med_train_work w = {.options = o};
     med_status status = run(&w, report);
+    med_synth_model_free(w.validator);
     med_mmhvae_trainer_free(w.trainer);
     med_train_run_free(w.run);
     med_train_data_free(w.data);

@@ -7,13 +7,13 @@
 #include "task/train_config.h"
 
 typedef struct med_train_options {
-    const char *data, *run;   /* data set; folder of the run */
-    const char *preset;       /* NULL: "small"; with resume: as the run says */
-    med_strings set;          /* key=value */
-    int epochs, steps;        /* 0: as the preset or the run says */
+    const char *data, *run; /* data set; folder of the run */
+    const char *preset;     /* NULL: "small"; with resume: as the run says */
+    med_strings set;        /* key=value */
+    int epochs, steps;      /* 0: as the preset or the run says */
     bool is_resumed;
-    uint64_t seed;            /* with resume 0: as the run says */
-    const char *command_line; /* for run.json */
+    uint64_t seed;                     /* with resume 0: as the run says */
+    const char *command_line;          /* for run.json */
     const volatile sig_atomic_t *stop; /* set by a signal: finish the step, write a checkpoint, return; NULL: none */
 } med_train_options;
 

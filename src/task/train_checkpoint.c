@@ -13,18 +13,20 @@ static const char position_key[] = "medley.position";
 /* ---- position <-> JSON ---- */
 
 static json_t *position_to_json(const med_train_position *p) {
-    return json_pack("{s:I, s:i, s:i, s:I, s:b, s:f, s:f, s:i, s:I, s:f}", "step", (json_int_t)p->step, "epoch", p->epoch, "visit",
-                     p->visit, "subset", (json_int_t)p->subset, "is_validated", p->is_validated, "average", p->average, "best", p->best,
-                     "best_epoch", p->best_epoch, "n_log_bytes", (json_int_t)p->n_log_bytes, "seconds", p->seconds);
+    return json_pack("{s:I, s:i, s:i, s:I, s:b, s:f, s:f, s:i, s:I, s:f}", "step", (json_int_t)p->step, "epoch",
+                     p->epoch, "visit", p->visit, "subset", (json_int_t)p->subset, "is_validated", p->is_validated,
+                     "average", p->average, "best", p->best, "best_epoch", p->best_epoch, "n_log_bytes",
+                     (json_int_t)p->n_log_bytes, "seconds", p->seconds);
 }
 
 static med_status position_from_text(const char *path, const char *text, med_train_position *p) {
     json_t *json = text ? json_loads(text, 0, NULL) : NULL;
     json_int_t step, subset, n_log_bytes;
     int is_validated;
-    int failed = json_unpack(json, "{s:I, s:i, s:i, s:I, s:b, s:F, s:F, s:i, s:I, s:F}", "step", &step, "epoch", &p->epoch, "visit",
-                             &p->visit, "subset", &subset, "is_validated", &is_validated, "average", &p->average, "best", &p->best,
-                             "best_epoch", &p->best_epoch, "n_log_bytes", &n_log_bytes, "seconds", &p->seconds);
+    int failed = json_unpack(json, "{s:I, s:i, s:i, s:I, s:b, s:F, s:F, s:i, s:I, s:F}", "step", &step, "epoch",
+                             &p->epoch, "visit", &p->visit, "subset", &subset, "is_validated", &is_validated, "average",
+                             &p->average, "best", &p->best, "best_epoch", &p->best_epoch, "n_log_bytes", &n_log_bytes,
+                             "seconds", &p->seconds);
     json_decref(json);
     if (failed || step < 0 || subset < 0 || n_log_bytes < 0 || p->epoch < 1 || p->visit < 0)
         return med_fail(MED_EFORMAT, "%s: no usable \"%s\" in it: not a checkpoint", path, position_key);
@@ -50,8 +52,9 @@ static void set_provenance(med_weights *w, const med_train_record *r) {
     med_weights_set_meta(w, "medley.version", MEDLEY_VERSION);
     med_weights_set_meta(w, "medley.data_hash", r->data_hash);
     set_meta_json(w, "medley.training_cases", json_incref(json_object_get(r->cases, "train")));
-    set_meta_json(w, "medley.training", json_pack("{s:s, s:I, s:s, s:o}", "preset", r->preset, "seed", (json_int_t)r->seed, "device",
-                                                  r->device, "config", med_option_to_json(med_train_keys, &r->config)));
+    set_meta_json(w, "medley.training",
+                  json_pack("{s:s, s:I, s:s, s:o}", "preset", r->preset, "seed", (json_int_t)r->seed, "device",
+                            r->device, "config", med_option_to_json(med_train_keys, &r->config)));
 }
 
 static med_status add_views(med_weights *to, const med_weights *from) {
@@ -76,7 +79,8 @@ static med_status save_checkpoint(med_train_run *run, const char *name, med_weig
     return save(run, name, w);
 }
 
-static const char *const file_names[] = {[MED_TRAIN_LAST] = "checkpoint-last.safetensors", [MED_TRAIN_BEST] = "checkpoint-best.safetensors"};
+static const char *const file_names[] = {
+    [MED_TRAIN_LAST] = "checkpoint-last.safetensors", [MED_TRAIN_BEST] = "checkpoint-best.safetensors"};
 
 med_status med_train_run_checkpoint(med_train_run *run, med_train_file which, const med_train_record *record,
                                     const med_train_position *position, med_mmhvae_trainer *trainer) {
@@ -116,7 +120,8 @@ static med_status copy_tensors(const char *path, const med_weights *from, med_we
     return MED_OK;
 }
 
-static med_status restore(const char *path, const med_weights *from, med_train_position *position, med_mmhvae_trainer *trainer) {
+static med_status restore(const char *path, const med_weights *from, med_train_position *position,
+                          med_mmhvae_trainer *trainer) {
     MED_TRY(position_from_text(path, med_weights_meta(from, position_key), position));
     MED_TRY(copy_tensors(path, from, med_mmhvae_trainer_weights(trainer)));
     MED_TRY(copy_tensors(path, from, med_mmhvae_trainer_discriminators(trainer)));

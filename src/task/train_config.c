@@ -15,22 +15,30 @@ const med_option med_train_keys[] = {
     MED_OPT_INT(T, "nblocks", nblocks, 0, 32, "residual blocks of each image decoder"),
     MED_OPT_FLAG(T, "se", se, "squeeze-and-excitation in encoder and decoder blocks"),
     MED_OPT_FLAG(T, "residual", residual, "encoder and decoder blocks add their input"),
-    MED_OPT_LIST(T, "size", size, "H,W", "slice size of the network in voxels (default: the data set's, rounded up to multiples of 2^pools)"),
+    MED_OPT_LIST(T, "size", size, "H,W",
+                 "slice size of the network in voxels (default: the data set's, rounded up to multiples of 2^pools)"),
 
-    MED_OPT_TEXT(T, "anchor", anchor, "MOD", "modality that is given alone in one pass of every step; none: no such pass (default: the data set's)"),
-    MED_OPT_CHOICE(T, "subsets", subsets, "all|one", "subsets of the other modalities per visit of a case: every one in turn, or one drawn at random"),
+    MED_OPT_TEXT(
+        T, "anchor", anchor, "MOD",
+        "modality that is given alone in one pass of every step; none: no such pass (default: the data set's)"),
+    MED_OPT_CHOICE(T, "subsets", subsets, "all|one",
+                   "subsets of the other modalities per visit of a case: every one in turn, or one drawn at random"),
     MED_OPT_FLOAT(T, "w_kl", w_kl, 0, 1e6, "weight of the Kullback-Leibler term per voxel"),
     MED_OPT_INT(T, "kl_ramp_epochs", kl_ramp_epochs, 0, MAX_EPOCHS, "epochs over which w_kl grows from 0"),
     MED_OPT_FLOAT(T, "w_dis", w_dis, 0, 1e6, "weight of the adversarial term; 0: no discriminators"),
-    MED_OPT_INT(T, "discriminator_from", discriminator_from, 1, MAX_EPOCHS, "epoch from which discriminators are trained"),
+    MED_OPT_INT(T, "discriminator_from", discriminator_from, 1, MAX_EPOCHS,
+                "epoch from which discriminators are trained"),
     MED_OPT_INT(T, "adversarial_from", adversarial_from, 1, MAX_EPOCHS, "epoch from which the network sees them"),
-    MED_OPT_INT(T, "restart_at", restart_at, 0, MAX_EPOCHS, "epoch at which the network's optimiser forgets its moments; 0: never"),
-    MED_OPT_INT(T, "disc_layers", disc_layers, 1, 8, "halving convolutions of a discriminator, fewer where slices are small"),
+    MED_OPT_INT(T, "restart_at", restart_at, 0, MAX_EPOCHS,
+                "epoch at which the network's optimiser forgets its moments; 0: never"),
+    MED_OPT_INT(T, "disc_layers", disc_layers, 1, 8,
+                "halving convolutions of a discriminator, fewer where slices are small"),
     MED_OPT_INT(T, "ndf", ndf, 1, 256, "channels of a discriminator's first convolution"),
     MED_OPT_FLAG(T, "smooth_l1", smooth_l1, "smooth L1 instead of L1 between images"),
 
     MED_OPT_INT(T, "epochs", epochs, 1, MAX_EPOCHS, "length of the schedule: in one epoch every case is visited once"),
-    MED_OPT_INT(T, "steps", steps, 0, MAX_STEPS, "stop after this many steps and fit epochs to them; 0: as many as the epochs give"),
+    MED_OPT_INT(T, "steps", steps, 0, MAX_STEPS,
+                "stop after this many steps and fit epochs to them; 0: as many as the epochs give"),
     MED_OPT_INT(T, "batch", batch, 1, 4096, "neighbouring slices per step"),
     MED_OPT_INT(T, "micro_batch", micro_batch, 1, 4096, "slices computed at a time: memory, not results"),
     MED_OPT_FLOAT(T, "lr", lr, 0, 1, "learning rate at the start (Adamax)"),
@@ -40,18 +48,39 @@ const med_option med_train_keys[] = {
 
     MED_OPT_INT(T, "fold", fold, 0, 1000, "which of the data set's splits"),
     MED_OPT_INT(T, "val_every", val_every, 0, MAX_EPOCHS, "epochs from one validation to the next; 0: never"),
-    MED_OPT_FLOAT(T, "val_ema", val_ema, 0, 0.9999, "weight of the past in the moving average of the validation error, whose least is the best model"),
+    MED_OPT_FLOAT(T, "val_ema", val_ema, 0, 0.9999,
+                  "weight of the past in the moving average of the validation error, whose least is the best model"),
+    MED_OPT_INT(T, "cache_mb", cache_mb, 1, 1 << 20, "megabytes that the training cases may take in memory"),
     MED_OPT_INT(T, "log_every", log_every, 1, MAX_STEPS, "steps from one line of log.jsonl to the next"),
-    MED_OPT_FLOAT(T, "checkpoint_minutes", checkpoint_minutes, 0, 1e6, "minutes from one checkpoint to the next; 0: every step"),
+    MED_OPT_FLOAT(T, "checkpoint_minutes", checkpoint_minutes, 0, 1e6,
+                  "minutes from one checkpoint to the next; 0: every step"),
     MED_OPT_END,
 };
 #undef T
 
 /* What every preset has, unless its row says otherwise: the paper's numbers. */
 static const med_train_config paper = {
-    .subsets = "all", .w_kl = 1e-3, .kl_ramp_epochs = 50, .w_dis = 0.05, .discriminator_from = 790, .adversarial_from = 800,
-    .restart_at = 780, .disc_layers = 6, .ndf = 64, .epochs = 1000, .batch = 16, .micro_batch = 1, .lr = 2e-3, .lr_end = 1e-4,
-    .lr_disc = 2e-4, .flip = 0.5, .val_every = 1, .val_ema = 0.95, .log_every = 1, .checkpoint_minutes = 10,
+    .subsets = "all",
+    .w_kl = 1e-3,
+    .kl_ramp_epochs = 50,
+    .w_dis = 0.05,
+    .discriminator_from = 790,
+    .adversarial_from = 800,
+    .restart_at = 780,
+    .disc_layers = 6,
+    .ndf = 64,
+    .epochs = 1000,
+    .batch = 16,
+    .micro_batch = 1,
+    .lr = 2e-3,
+    .lr_end = 1e-4,
+    .lr_disc = 2e-4,
+    .flip = 0.5,
+    .val_every = 1,
+    .val_ema = 0.95,
+    .cache_mb = 1024,
+    .log_every = 1,
+    .checkpoint_minutes = 10,
 };
 
 /* Without the adversarial term, which sharpens pictures but needs a long training before it. */
@@ -121,10 +150,11 @@ med_status med_train_preset(const char *name, med_train_config *out) {
 }
 
 med_status med_train_config_check(const med_train_config *c) {
-    if (c->lr_end > c->lr) return med_fail(MED_EUSAGE, "lr_end is %g, expected at most lr, which is %g", c->lr_end, c->lr);
+    if (c->lr_end > c->lr)
+        return med_fail(MED_EUSAGE, "lr_end is %g, expected at most lr, which is %g", c->lr_end, c->lr);
     if (c->w_dis > 0 && c->adversarial_from < c->discriminator_from)
-        return med_fail(MED_EUSAGE, "adversarial_from is %d, expected at least discriminator_from, which is %d", c->adversarial_from,
-                        c->discriminator_from);
+        return med_fail(MED_EUSAGE, "adversarial_from is %d, expected at least discriminator_from, which is %d",
+                        c->adversarial_from, c->discriminator_from);
     return MED_OK;
 }
 
@@ -134,7 +164,8 @@ static med_status parse_size(const med_strings *size, int *height, int *width) {
     for (int i = 0; i < 2; i++) {
         char *end;
         long x = strtol(size->item[i], &end, 10);
-        if (*end || x < 1 || x > 1 << 16) return med_fail(MED_EUSAGE, "size is '%s', expected a whole number from 1 to 65536", size->item[i]);
+        if (*end || x < 1 || x > 1 << 16)
+            return med_fail(MED_EUSAGE, "size is '%s', expected a whole number from 1 to 65536", size->item[i]);
         *to[i] = (int)x;
     }
     return MED_OK;
@@ -142,9 +173,16 @@ static med_status parse_size(const med_strings *size, int *height, int *width) {
 
 static int round_up(int n, int pools) { return (n + (1 << pools) - 1) >> pools << pools; }
 
-med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny, med_mmhvae_config *out) {
-    *out = (med_mmhvae_config){.n_mods = n_mods, .base = c->base, .max = c->max, .pools = c->pools, .nfinal = c->nfinal,
-                               .nblocks = c->nblocks, .se = c->se, .residual = c->residual};
+med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny,
+                           med_mmhvae_config *out) {
+    *out = (med_mmhvae_config){.n_mods = n_mods,
+                               .base = c->base,
+                               .max = c->max,
+                               .pools = c->pools,
+                               .nfinal = c->nfinal,
+                               .nblocks = c->nblocks,
+                               .se = c->se,
+                               .residual = c->residual};
     memcpy(out->mods, mods, (size_t)n_mods * sizeof *mods);
     out->height = round_up(nx, c->pools);
     out->width = round_up(ny, c->pools);

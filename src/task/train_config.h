@@ -23,8 +23,8 @@ typedef struct med_train_config {
     /* the cases, and choosing the best */
     int fold, val_every;
     double val_ema;
-    /* the run folder */
-    int log_every;
+    /* the machine, and the run folder */
+    int cache_mb, log_every;
     double checkpoint_minutes;
 } med_train_config;
 

@@ -6,16 +6,15 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "task/train_plot.h"
 #include "task/train_work.h"
 
 typedef struct loop {
     med_train_work *work;
     med_train_phase phase;
-    int *order;            /* of this epoch */
+    int *order; /* of this epoch */
     med_progress *progress;
-    double started_s;      /* clock at position->seconds = 0 */
-    double saved_s;        /* clock of the last checkpoint */
+    double started_s; /* clock at position->seconds = 0 */
+    double saved_s;   /* clock of the last checkpoint */
 } loop;
 
 static double now_s(void) {
@@ -44,13 +43,20 @@ static void draw_noise(void *context, int pass, int level, int first, int n, int
 static med_status run_step(loop *l, const med_train_case *c, const med_train_batch *batch, long subset) {
     med_train_work *w = l->work;
     noise z = {w->record.seed, (uint64_t)w->position.step * (uint64_t)w->record.config.batch, c->subject.anchor >= 0};
-    med_step_input in = {.observed = c->subject.observed, .subset = med_train_subset(c->subject, subset), .anchor = c->subject.anchor,
-                         .n = batch->n, .noise = draw_noise, .noise_context = &z, .w_kl = l->phase.w_kl, .w_dis = l->phase.w_dis,
+    med_step_input in = {.observed = c->subject.observed,
+                         .subset = med_train_subset(c->subject, subset),
+                         .anchor = c->subject.anchor,
+                         .n = batch->n,
+                         .noise = draw_noise,
+                         .noise_context = &z,
+                         .w_kl = l->phase.w_kl,
+                         .w_dis = l->phase.w_dis,
                          .trains_discriminators = l->phase.trains_discriminators};
     memcpy(in.x, batch->x, sizeof in.x);
     memcpy(in.target, batch->target, sizeof in.target);
     med_status status = med_mmhvae_trainer_step(w->trainer, &in, &w->last);
-    if (status != MED_OK) return med_fail_in(status, "step %ld, epoch %d, case %s", w->position.step + 1, w->position.epoch, c->name);
+    if (status != MED_OK)
+        return med_fail_in(status, "step %ld, epoch %d, case %s", w->position.step + 1, w->position.epoch, c->name);
     /* KL as it stands in the loss, before its weight. */
     const med_mmhvae_config *m = &w->record.model;
     w->last.kl /= (double)batch->n * m->height * m->width * m->n_mods;
@@ -64,11 +70,13 @@ static med_status log_step(loop *l, const med_train_case *c) {
     med_train_work *w = l->work;
     const med_step_result *r = &w->last;
     const char *format = "epoch %d/%d  loss %.4f  image %.4f  kl %.3g";
-    med_progress_update(l->progress, w->position.step, format, w->position.epoch, w->record.config.epochs, r->loss, r->image, r->kl);
+    med_progress_update(l->progress, w->position.step, format, w->position.epoch, w->record.config.epochs, r->loss,
+                        r->image, r->kl);
     if (w->position.step % w->record.config.log_every != 0) return MED_OK;
     json_t *line = json_pack("{s:i, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "epoch", w->position.epoch, "step",
-                             (json_int_t)w->position.step, "case", c->name, "loss", r->loss, "image", r->image, "kl", r->kl, "adversarial",
-                             r->adversarial, "discriminator", r->discriminator, "lr", l->phase.lr, "seconds", now_s() - l->started_s);
+                             (json_int_t)w->position.step, "case", c->name, "loss", r->loss, "image", r->image, "kl",
+                             r->kl, "adversarial", r->adversarial, "discriminator", r->discriminator, "lr", l->phase.lr,
+                             "seconds", now_s() - l->started_s);
     med_status status = med_train_run_log(w->run, &w->position, line);
     json_decref(line);
     return status;
@@ -79,14 +87,14 @@ static med_status save_last(loop *l) {
     l->saved_s = now_s();
     w->position.seconds = l->saved_s - l->started_s;
     MED_TRY(med_train_run_checkpoint(w->run, MED_TRAIN_LAST, &w->record, &w->position, w->trainer));
-    return med_train_plot(w->options->run);
+    return med_train_run_plot(w->run);
 }
 
 static med_status stop(loop *l) {
     const med_train_work *w = l->work;
     MED_TRY(save_last(l));
-    return med_fail(MED_EFAIL, "stopped after step %ld of %ld; continue with: medley train %s %s --resume", w->position.step, w->n_steps,
-                    w->options->data, w->options->run);
+    return med_fail(MED_EFAIL, "stopped after step %ld of %ld; continue with: medley train %s %s --resume",
+                    w->position.step, w->n_steps, w->options->data, w->options->run);
 }
 
 /* Called between steps, with the position at the next one. */
@@ -117,8 +125,9 @@ static med_status validate(loop *l) {
     double error;
     MED_TRY(med_train_validate(w, &error));
     bool is_best = judge(w, error);
-    json_t *line = json_pack("{s:i, s:I, s:f, s:f, s:b, s:f}", "epoch", w->position.epoch, "step", (json_int_t)w->position.step,
-                             "val_loss", error, "val_average", w->position.average, "best", is_best, "seconds", now_s() - l->started_s);
+    json_t *line = json_pack("{s:i, s:I, s:f, s:f, s:b, s:f}", "epoch", w->position.epoch, "step",
+                             (json_int_t)w->position.step, "val_loss", error, "val_average", w->position.average,
+                             "best", is_best, "seconds", now_s() - l->started_s);
     med_status status = med_train_run_log(w->run, &w->position, line);
     json_decref(line);
     if (status != MED_OK || !is_best) return status;
@@ -147,10 +156,11 @@ static med_status run_visit(loop *l) {
     med_train_work *w = l->work;
     med_train_position *p = &w->position;
     const med_train_config *c = &w->record.config;
-    const med_train_case *subject = &w->data->train[l->order[p->visit]];
-    med_train_draw draw = med_train_draw_of(c, w->record.seed, p->epoch, subject->name, subject->n_slices, subject->subject);
+    int i = l->order[p->visit], n_slices = med_loader_n_slices(w->data->loader, i);
+    const med_train_case *subject = &w->data->train[i];
+    med_train_draw draw = med_train_draw_of(c, w->record.seed, p->epoch, subject->name, n_slices, subject->subject);
     med_train_batch batch;
-    MED_TRY(med_train_data_batch(w->data, subject, &draw, &w->record.model, &batch));
+    med_train_data_batch(w->data, i, &draw, &batch);
     long n = med_train_visit_steps(c, subject->subject);
     bool draws_one = n < med_train_n_subsets(subject->subject);
     while (p->subset < n && p->step < w->n_steps) {

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "task/report_curves.h"
 
 static med_status fail_log(const med_train_run *run, const char *what) {
     return med_fail(MED_EIO, "%s/log.jsonl: %s: %s", run->path, what, strerror(errno));
@@ -47,10 +48,11 @@ void med_train_run_free(med_train_run *run) {
 /* ---- run.json ---- */
 
 static json_t *record_to_json(const med_train_record *r) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O}", "medley", MEDLEY_VERSION, "task", "train",
-                     "preset", r->preset, "data", r->data_path, "data_hash", r->data_hash, "seed", (json_int_t)r->seed,
-                     "device", r->device, "command", r->command_line, "config", med_option_to_json(med_train_keys, &r->config),
-                     "model", med_mmhvae_to_json(&r->model), "cases", r->cases);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O}", "medley", MEDLEY_VERSION, "task",
+                     "train", "preset", r->preset, "data", r->data_path, "data_hash", r->data_hash, "seed",
+                     (json_int_t)r->seed, "device", r->device, "command", r->command_line, "config",
+                     med_option_to_json(med_train_keys, &r->config), "model", med_mmhvae_to_json(&r->model), "cases",
+                     r->cases);
 }
 
 med_status med_train_run_save(med_train_run *run, const med_train_record *record) {
@@ -71,9 +73,13 @@ static const char *text_of(const json_t *json, const char *key) {
 }
 
 static med_status parse_record(const char *path, json_t *json, med_train_record *r) {
-    *r = (med_train_record){.preset = text_of(json, "preset"), .data_path = text_of(json, "data"), .data_hash = text_of(json, "data_hash"),
-                            .command_line = text_of(json, "command"), .device = text_of(json, "device"),
-                            .seed = (uint64_t)json_integer_value(json_object_get(json, "seed")), .cases = json_object_get(json, "cases")};
+    *r = (med_train_record){.preset = text_of(json, "preset"),
+                            .data_path = text_of(json, "data"),
+                            .data_hash = text_of(json, "data_hash"),
+                            .command_line = text_of(json, "command"),
+                            .device = text_of(json, "device"),
+                            .seed = (uint64_t)json_integer_value(json_object_get(json, "seed")),
+                            .cases = json_object_get(json, "cases")};
     if (strcmp(text_of(json, "task"), "train") != 0 || !json_is_object(r->cases))
         return med_fail(MED_EFORMAT, "%s: not of a training run", path);
     MED_TRY(med_option_set_json(med_train_keys, &r->config, json_object_get(json, "config"), path));
@@ -91,8 +97,9 @@ static med_status read_record(med_train_run *run, const char *path, med_train_re
 med_status med_train_run_open(const char *path, med_train_run **out, med_train_record *record) {
     *out = NULL;
     char *file = med_path_join(path, "run.json");
-    med_status status = med_path_exists(file) ? open_run(path, out)
-                                              : med_fail(MED_EINPUT, "%s: no run.json: there is no training to resume", path);
+    med_status status = med_path_exists(file)
+                            ? open_run(path, out)
+                            : med_fail(MED_EINPUT, "%s: no run.json: there is no training to resume", path);
     if (status == MED_OK) status = read_record(*out, file, record);
     free(file);
     if (status != MED_OK) {
@@ -102,7 +109,7 @@ med_status med_train_run_open(const char *path, med_train_run **out, med_train_r
     return status;
 }
 
-static med_status check_is_free(const char *path) {
+med_status med_train_run_check_free(const char *path) {
     if (!med_path_exists(path)) return MED_OK;
     if (!med_path_is_dir(path)) return med_fail(MED_EUSAGE, "%s: is a file, expected a folder for the run", path);
     char **names;
@@ -111,13 +118,15 @@ static med_status check_is_free(const char *path) {
     bool is_run = false;
     for (int i = 0; i < n; i++) is_run = is_run || strcmp(names[i], "run.json") == 0;
     med_names_free(names, n);
-    if (is_run) return med_fail(MED_EUSAGE, "%s: holds a training run already: add --resume to continue it, or name another folder", path);
+    if (is_run)
+        return med_fail(MED_EUSAGE,
+                        "%s: holds a training run already: add --resume to continue it, or name another folder", path);
     return n ? med_fail(MED_EUSAGE, "%s: the folder is not empty: name another for the run", path) : MED_OK;
 }
 
 med_status med_train_run_create(const char *path, const med_train_record *record, med_train_run **out) {
     *out = NULL;
-    MED_TRY(check_is_free(path));
+    MED_TRY(med_train_run_check_free(path));
     MED_TRY(med_dir_create(path));
     MED_TRY(open_run(path, out));
     med_status status = med_train_run_save(*out, record);
@@ -144,7 +153,25 @@ med_status med_train_run_log(med_train_run *run, med_train_position *position, c
 med_status med_train_run_cut_log(med_train_run *run, med_train_position *position) {
     if (fseek(run->log, 0, SEEK_END) != 0) return fail_log(run, "cannot seek");
     long n = ftell(run->log);
-    if (n > position->n_log_bytes && ftruncate(fileno(run->log), position->n_log_bytes) != 0) return fail_log(run, "cannot cut");
+    if (n > position->n_log_bytes && ftruncate(fileno(run->log), position->n_log_bytes) != 0)
+        return fail_log(run, "cannot cut");
     if (n < position->n_log_bytes) position->n_log_bytes = n; /* lost with the machine's power */
     return MED_OK;
+}
+
+static med_status draw(const char *log_path, const char *svg_path) {
+    med_text svg = {0};
+    med_status status = med_report_curves_svg(&svg, log_path);
+    if (status == MED_OK) status = svg.status;
+    if (status == MED_OK && svg.n) status = med_file_write(svg_path, svg.data, svg.n);
+    med_text_free(&svg);
+    return status;
+}
+
+med_status med_train_run_plot(med_train_run *run) {
+    char *log = med_path_join(run->path, "log.jsonl"), *svg = med_path_join(run->path, "progress.svg");
+    med_status status = draw(log, svg);
+    free(log);
+    free(svg);
+    return status;
 }

@@ -26,7 +26,9 @@ void med_train_order(uint64_t seed, int epoch, int n, int *order) {
 
 /* ---- subsets ---- */
 
-static med_modset choosable(med_train_subject s) { return s.anchor < 0 ? s.observed : s.observed & ~med_modset_of(s.anchor); }
+static med_modset choosable(med_train_subject s) {
+    return s.anchor < 0 ? s.observed : s.observed & ~med_modset_of(s.anchor);
+}
 
 long med_train_n_subsets(med_train_subject s) {
     if (s.anchor >= 0 && !med_modset_has(s.observed, s.anchor)) return 0;
@@ -39,7 +41,7 @@ long med_train_n_subsets(med_train_subject s) {
 med_modset med_train_subset(med_train_subject s, long i) {
     med_modset out = 0;
     int bit = 0;
-    MED_MODSET_EACH(j, choosable(s)) {
+    MED_MODSET_EACH (j, choosable(s)) {
         if ((i + 1) >> bit & 1) out |= med_modset_of(j);
         bit++;
     }
@@ -53,8 +55,8 @@ long med_train_visit_steps(const med_train_config *c, med_train_subject s) {
 
 /* ---- one visit ---- */
 
-med_train_draw med_train_draw_of(const med_train_config *c, uint64_t seed, int epoch, const char *case_name, int n_slices,
-                                 med_train_subject s) {
+med_train_draw med_train_draw_of(const med_train_config *c, uint64_t seed, int epoch, const char *case_name,
+                                 int n_slices, med_train_subject s) {
     char site[512];
     snprintf(site, sizeof site, "train/visit/%s", case_name);
     med_rng rng = med_rng_start((med_rng_key){seed, med_site_of(site), (uint64_t)epoch});

@@ -9,9 +9,9 @@
 
 /* What holds for one epoch (1..epochs). */
 typedef struct med_train_phase {
-    double lr, w_kl, w_dis;      /* w_dis 0: the network does not see discriminators */
+    double lr, w_kl, w_dis; /* w_dis 0: the network does not see discriminators */
     bool trains_discriminators;
-    bool restarts;               /* the network's optimiser starts afresh before this epoch */
+    bool restarts; /* the network's optimiser starts afresh before this epoch */
 } med_train_phase;
 med_train_phase med_train_phase_of(const med_train_config *c, int epoch);
 
@@ -26,7 +26,7 @@ typedef struct med_train_subject {
 /* Number of subsets S: the non-empty ones of what is observed beside the anchor. Without an anchor, of all that is
  * observed, and S = all is left out where there are others. 0: the case cannot be trained on. */
 long med_train_n_subsets(med_train_subject s);
-med_modset med_train_subset(med_train_subject s, long i); /* i = 0..n_subsets-1 */
+med_modset med_train_subset(med_train_subject s, long i);                   /* i = 0..n_subsets-1 */
 long med_train_visit_steps(const med_train_config *c, med_train_subject s); /* steps of one visit */
 
 /* The draws of one visit: first slice of n_slices, flip, and the subset for subsets=one. */
@@ -35,7 +35,7 @@ typedef struct med_train_draw {
     bool is_flipped;
     long subset;
 } med_train_draw;
-med_train_draw med_train_draw_of(const med_train_config *c, uint64_t seed, int epoch, const char *case_name, int n_slices,
-                                 med_train_subject s);
+med_train_draw med_train_draw_of(const med_train_config *c, uint64_t seed, int epoch, const char *case_name,
+                                 int n_slices, med_train_subject s);
 
 #endif

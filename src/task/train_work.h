@@ -2,6 +2,7 @@
 #ifndef MED_TASK_TRAIN_WORK_H
 #define MED_TASK_TRAIN_WORK_H
 
+#include "task/synth.h"
 #include "task/train.h"
 #include "task/train_data.h"
 #include "task/train_run.h"
@@ -12,9 +13,10 @@ typedef struct med_train_work {
     med_train_data *data;
     med_train_run *run;
     med_mmhvae_trainer *trainer;
+    med_synth_model *validator; /* made when first needed */
     med_train_position position;
-    long n_steps;           /* of the whole run */
-    med_step_result last;   /* of the last step */
+    long n_steps;         /* of the whole run */
+    med_step_result last; /* of the last step */
 } med_train_work;
 
 /* From position to the end of the schedule, then weights.safetensors. */

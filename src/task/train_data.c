@@ -1,0 +1,151 @@
+/* train_data.c: sorts the cases, and gives out windows of slices from the loader. */
+#include "task/train_data.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+/* ---- which cases, and how ---- */
+
+static med_status find_anchor(med_train_data *d, const med_train_config *c) {
+    const med_dataset *set = d->dataset;
+    const char *name = c->anchor ? c->anchor : set->anchor[0] ? set->anchor : "us";
+    d->anchor = strcmp(name, "none") == 0 ? -1 : med_dataset_mod(set, name);
+    if (d->anchor >= 0 || strcmp(name, "none") == 0) return MED_OK;
+    char mods[MED_MAX_MODS * (MED_MOD_NAME + 1)] = "";
+    for (int j = 0; j < set->n_mods; j++) strcat(strcat(mods, " "), set->mods[j]);
+    return med_fail(MED_EUSAGE, "%s: no modality '%s' to be the anchor: --set anchor= takes one of%s, or none",
+                    set->path, name, mods);
+}
+
+/* In-plane size of a case's first image; that the others agree is the loader's to check. */
+static med_status look(med_train_data *d, const med_case *c) {
+    char *path = med_case_path(c, d->dataset->mods[med_modset_first(c->observed)], NULL);
+    med_volume *v;
+    med_status status = med_volume_load_header(path, &v);
+    free(path);
+    MED_TRY(status);
+    if (v->grid.n[0] > d->nx) d->nx = v->grid.n[0];
+    if (v->grid.n[1] > d->ny) d->ny = v->grid.n[1];
+    med_volume_free(v);
+    return MED_OK;
+}
+
+static void skip(med_train_data *d, const med_case *c, const char *why) {
+    json_array_append_new(json_object_get(d->cases, "skipped"), json_pack("{s:s, s:s}", "case", c->name, "why", why));
+}
+
+static med_status add_case(med_train_data *d, int index, bool is_training, med_train_case *list, int *n_list) {
+    const med_case *c = &d->dataset->cases[index];
+    med_train_subject subject = {c->observed, d->anchor};
+    if (is_training && med_train_n_subsets(subject) == 0) {
+        bool lacks_anchor = d->anchor >= 0 && !med_modset_has(c->observed, d->anchor);
+        skip(d, c, lacks_anchor ? "it lacks the anchor" : "it has nothing but the anchor");
+        return MED_OK;
+    }
+    if (!c->observed) return MED_OK;
+    if (is_training) MED_TRY(look(d, c));
+    list[(*n_list)++] = (med_train_case){index, c->name, subject};
+    json_array_append_new(json_object_get(d->cases, is_training ? "train" : "val"), json_string(c->name));
+    return MED_OK;
+}
+
+static med_status add_part(med_train_data *d, int fold, const char *part, bool is_training, med_train_case **list,
+                           int *n_list) {
+    int *indices, n;
+    MED_TRY(med_dataset_split(d->dataset, fold, part, &indices, &n));
+    *list = med_alloc((size_t)(n ? n : 1) * sizeof **list);
+    med_status status = MED_OK;
+    for (int i = 0; i < n && status == MED_OK; i++) status = add_case(d, indices[i], is_training, *list, n_list);
+    free(indices);
+    return status;
+}
+
+static med_status open_cases(med_train_data *d, const char *path, const med_train_config *c) {
+    MED_TRY(med_dataset_open(path, &d->dataset));
+    MED_TRY(find_anchor(d, c));
+    MED_TRY(add_part(d, c->fold, "train", true, &d->train, &d->n_train));
+    MED_TRY(add_part(d, c->fold, "val", false, &d->val, &d->n_val));
+    if (!d->n_train)
+        return med_fail(MED_EUSAGE,
+                        "%s: none of %zu cases can be trained on: each needs the anchor (%s) and another modality",
+                        path, json_array_size(json_object_get(d->cases, "skipped")),
+                        d->anchor < 0 ? "none" : d->dataset->mods[d->anchor]);
+    for (int i = 0; i < d->n_val; i++)
+        for (int k = 0; k < d->n_train; k++)
+            if (d->val[i].index == d->train[k].index) {
+                med_warn("%s: %s is both for training and for validation", path, d->val[i].name);
+                return MED_OK;
+            }
+    return MED_OK;
+}
+
+med_status med_train_data_open(const char *path, const med_train_config *c, med_train_data **out) {
+    med_train_data *d = med_alloc(sizeof *d);
+    char absolute[PATH_MAX];
+    d->path = med_strdup(realpath(path, absolute) ? absolute : path);
+    d->cases = json_pack("{s:[], s:[], s:[]}", "train", "val", "skipped");
+    med_status status = open_cases(d, path, c);
+    if (status != MED_OK) {
+        med_train_data_free(d);
+        d = NULL;
+    }
+    *out = d;
+    return status;
+}
+
+med_train_subject med_train_data_fullest(const med_train_data *d) {
+    med_train_subject most = d->train[0].subject;
+    for (int i = 1; i < d->n_train; i++)
+        if (med_modset_count(d->train[i].subject.observed) > med_modset_count(most.observed))
+            most = d->train[i].subject;
+    return most;
+}
+
+void med_train_data_free(med_train_data *d) {
+    if (!d) return;
+    for (int j = 0; j < MED_MAX_MODS; j++) {
+        free(d->batch[0][j]);
+        free(d->batch[1][j]);
+    }
+    med_loader_free(d->loader);
+    med_dataset_free(d->dataset);
+    json_decref(d->cases);
+    free(d->train);
+    free(d->val);
+    free(d->path);
+    free(d);
+}
+
+/* ---- slices ---- */
+
+static med_status create_loader(med_train_data *d, const med_train_config *c, const med_mmhvae_config *model) {
+    med_loader_config how = {.height = model->height, .width = model->width, .memory_bytes = (size_t)c->cache_mb << 20};
+    int *indices = med_alloc((size_t)d->n_train * sizeof *indices);
+    for (int i = 0; i < d->n_train; i++) indices[i] = d->train[i].index;
+    med_status status = med_loader_create(d->dataset, indices, d->n_train, &how, &d->loader);
+    free(indices);
+    return status;
+}
+
+med_status med_train_data_load(med_train_data *d, const med_train_config *c, const med_mmhvae_config *model) {
+    MED_TRY(create_loader(d, c, model));
+    size_t n = (size_t)c->batch * (size_t)model->height * (size_t)model->width * sizeof(float);
+    for (int j = 0; j < d->dataset->n_mods; j++)
+        for (int k = 0; k < 2; k++) MED_TRY(med_buffer_alloc(n, "a batch of slices", (void **)&d->batch[k][j]));
+    return MED_OK;
+}
+
+void med_train_data_batch(med_train_data *d, int i, const med_train_draw *draw, med_train_batch *out) {
+    med_window window = {i, draw->first, draw->n, draw->is_flipped};
+    *out = (med_train_batch){.n = draw->n};
+    MED_MODSET_EACH (j, d->train[i].subject.observed) {
+        med_loader_read(d->loader, window, j, false, d->batch[0][j]);
+        med_loader_read(d->loader, window, j, true, d->batch[1][j]);
+        out->x[j] = d->batch[0][j];
+        out->target[j] = d->batch[1][j];
+    }
+}

@@ -1,1 +1,0 @@
-med_test(unit/image_text_formats)
