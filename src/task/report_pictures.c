@@ -150,23 +150,20 @@ static void film_to_html(const figure *f, const med_film *film, int p, const cha
 }
 
 static void plane_to_html(const figure *f, int p, const char *caption, med_text *html) {
+    med_text_add(html, "<div class=\"plane\"><span>%s</span>%s</div>", planes[p].name, planes[p].left);
     for (int c = 0; c < f->n_films; c++) {
         med_text_put(html, "<div class=\"film\">");
         char *alt = med_format("%s, %s plane: %s", f->films[c].title, planes[p].name, caption);
         if (f->films[c].volume) film_to_html(f, &f->films[c], p, alt, html);
         free(alt);
-        if (!c)
-            med_text_add(html, "<span class=\"plane\">%s</span><span class=\"side\">%s</span>", planes[p].name,
-                         planes[p].left);
         med_text_put(html, "</div>\n");
     }
 }
 
 static void figure_to_html(const figure *f, const char *caption, med_text *html) {
-    med_text_add(html,
-                 "<figure class=\"planes\"><div class=\"films\" "
-                 "style=\"grid-template-columns:repeat(%d,1fr);max-width:%dpx\">\n",
-                 f->n_films, f->n_films * 230);
+    med_text_put(html, "<figure class=\"planes\"><div class=\"films\" ");
+    med_text_add(html, "style=\"grid-template-columns:auto repeat(%d,1fr);max-width:%dpx\">\n<div></div>", f->n_films,
+                 50 + f->n_films * 220);
     for (int c = 0; c < f->n_films; c++) {
         med_text_put(html, f->films[c].kind == MED_FILM_MADE ? "<div class=\"head made\">" : "<div class=\"head\">");
         med_text_escape(html, f->films[c].title);
