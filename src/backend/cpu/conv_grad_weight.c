@@ -1,120 +1,172 @@
 /* conv_grad_weight.c: dw[o][i][t] = sum over samples and positions of dy[o][p] * x[i][p shifted by tap t].
  *
- * Vectors run along positions; WB outputs x WC columns (a column is an input channel and tap) of partial sums stay in
- * registers and are added across lanes at the end of a block of positions. dy is laid out with the pitch of the strip
- * of x, zeros in the junk positions, a block at a time in L1. Tasks: groups of strips times chunks of input channels;
- * groups have partial results, added in order. */
-#include <stdlib.h>
+ * Vectors run along input channels: a strip of x (prologue applied) is turned to [position][CP channels], so that every
+ * position is one aligned vector per tap, dy is a scalar, and no sum across lanes is ever needed. When there are fewer
+ * channels than lanes, a vector holds VL/CP neighbouring taps of a row. GO outputs x GT such vectors of dw stay in
+ * registers over a whole strip.
+ * Tasks: groups of strips times chunks of input channels; groups have partial results, added in order. */
 #include "backend/cpu/conv.h"
 
 #if MED_VL == 16 || defined(__aarch64__)
-enum { WB = 4, WC = 6 };
+enum { GO = 8, GT = 3 };
 #else
-enum { WB = 2, WC = 4 };
+enum { GO = 4, GT = 2 };
 #endif
-enum { MAX_GROUPS = 8, CHUNK = 16, BLOCK_POSITIONS = 1024 };
+enum { TASKS = 4, MAX_CHUNK = 2 * VL, LEAST_CP = VL < 8 ? VL : 8 };
 
 typedef struct weight_job {
-    conv_geometry g;      /* channels: of a chunk */
+    conv_geometry g;    /* channels: of a chunk */
     const med_call *call;
-    const float *dy;
     int n, inputs, outputs, n_groups, n_chunks;
-    float *parts;         /* [n_groups][outputs][inputs][taps] */
+    int cp;             /* channels side by side at a position; CP above */
+    int n_sets;         /* of cp channels in a chunk, one after the other in the strip */
+    int n_vectors;      /* of dw for one output: sets x rows of the kernel x vectors of taps */
+    int taps_of_vector;
+    ptrdiff_t *vector;  /* [n_vectors] offset in the turned strip */
+    float *parts;       /* [n_groups][outputs][inputs][taps] */
 } weight_job;
 
-INLINE float lane_sum(vf v) {
-    float sum[VL];
-    memcpy(sum, &v, sizeof v);
-    for (int n = VL / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++) sum[i] += sum[i + n];
-    return sum[0];
+/* Turn n (<= cp) channels of a strip to [position][cp], zeros for the missing ones. */
+static void turn_strip(const float *strip, ptrdiff_t plane, int n, int cp, ptrdiff_t n_positions, float *to) {
+    ptrdiff_t p = 0;
+    if (cp == VL)
+        for (; p + VL <= n_positions; p += VL) {
+            vf row[VL];
+            for (int c = 0; c < VL; c++) row[c] = c < n ? vf_load(strip + c * plane + p) : vf_all(0);
+            vf_transpose(row);
+            UNROLL for (int q = 0; q < VL; q++) vf_store(to + (p + q) * VL, row[q]);
+        }
+    for (; p < n_positions; p++)
+        for (int c = 0; c < cp; c++) to[p * cp + c] = c < n ? strip[c * plane + p] : 0;
 }
 
-/* dw[b][c] += sum_p dy[b][p] * x[column[c] + p]; rows of dy are `length` apart, a multiple of VL. */
-static void weight_tile(const float *dy, int length, const float *x, const ptrdiff_t *column, int n_rows, int n_columns,
-                        float *dw, int64_t dw_row) {
-    vf acc[WB][WC];
-    UNROLL for (int b = 0; b < WB; b++) {
-        UNROLL for (int c = 0; c < WC; c++) acc[b][c] = vf_all(0);
+/* One block of dw: `no` outputs whose dy are `dy_channel` apart, `nt` vectors; acc [no][nt][VL] is added to. */
+typedef struct weight_block {
+    const float *dy;
+    int64_t dy_channel;
+    const float *x;
+    const ptrdiff_t *vector;
+    int rows, wo, x_pitch; /* floats from a row to the next */
+    float *acc;
+    int64_t acc_output;
+} weight_block;
+
+INLINE void block_body(const weight_block *b, int no, int nt, int cp) {
+    vf acc[GO][4 * GT];
+    UNROLL for (int o = 0; o < no; o++) {
+        UNROLL for (int t = 0; t < nt; t++) acc[o][t] = vf_load(b->acc + o * b->acc_output + t * VL);
     }
-    const float *in[WC];
-    for (int c = 0; c < WC; c++) in[c] = x + column[c < n_columns ? c : 0];
-    for (int p = 0; p < length; p += VL) {
-        vf d[WB];
-        UNROLL for (int b = 0; b < WB; b++) d[b] = vf_load(dy + b * length + p);
-        UNROLL for (int c = 0; c < WC; c++) {
-            vf v = vf_load(in[c] + p);
-            UNROLL for (int b = 0; b < WB; b++) acc[b][c] += d[b] * v;
+    for (int r = 0; r < b->rows; r++) {
+        const float *dy = b->dy + (int64_t)r * b->wo, *x = b->x + (int64_t)r * b->x_pitch;
+        for (int i = 0; i < b->wo; i++, x += cp) {
+            vf in[4 * GT];
+            UNROLL for (int t = 0; t < nt; t++) in[t] = vf_load(x + b->vector[t]);
+            UNROLL for (int o = 0; o < no; o++) {
+                vf d = vf_all(dy[o * b->dy_channel + i]);
+                UNROLL for (int t = 0; t < nt; t++) acc[o][t] += in[t] * d;
+            }
         }
     }
-    for (int b = 0; b < n_rows; b++)
-        for (int c = 0; c < n_columns; c++) dw[b * dw_row + c] += lane_sum(acc[b][c]);
-}
-
-/* `rows` rows of WB channels of dy from `row` on, with the strip's pitch. */
-static void lay_out_dy(const weight_job *job, const float *dy, int n_channels, int row, int rows, int length, float *to) {
-    const conv_geometry *g = &job->g;
-    memset(to, 0, (size_t)(WB * length) * sizeof *to);
-    for (int b = 0; b < n_channels; b++)
-        for (int r = 0; r < rows; r++)
-            memcpy(to + b * length + r * g->pitch, dy + ((int64_t)b * g->ho + row + r) * g->wo, (size_t)g->wo * sizeof *to);
-}
-
-/* All of the chunk's columns against one block of rows. */
-static void weight_block(const weight_job *job, const float *dy, const float *x, int row, int rows, int n_channels, float *dw) {
-    const conv_geometry *g = &job->g;
-    int taps = g->kh * g->kw, n_columns = n_channels * taps;
-    int length = (rows * g->pitch + VL - 1) / VL * VL;
-    float *block = med_scratch(SCRATCH_OUT, (size_t)(WB * length) * sizeof *block);
-    for (int o = 0; o < job->outputs; o += WB) {
-        int n_rows = job->outputs - o < WB ? job->outputs - o : WB;
-        lay_out_dy(job, dy + (int64_t)o * g->ho * g->wo, n_rows, row, rows, length, block);
-        for (int j = 0; j < n_columns; j += WC) {
-            ptrdiff_t column[WC] = {0};
-            int n = n_columns - j < WC ? n_columns - j : WC;
-            for (int c = 0; c < n; c++) column[c] = (j + c) / taps * g->plane + g->tap[(j + c) % taps];
-            weight_tile(block, length, x, column, n_rows, n, dw + (int64_t)o * job->inputs * taps + j, (int64_t)job->inputs * taps);
-        }
+    UNROLL for (int o = 0; o < no; o++) {
+        UNROLL for (int t = 0; t < nt; t++) vf_store(b->acc + o * b->acc_output + t * VL, acc[o][t]);
     }
+}
+
+/* The common shapes, and one output at a time for what is left. */
+static void block_3(const weight_block *b, int cp) { block_body(b, GO, 3, cp); }
+static void block_2(const weight_block *b, int cp) { block_body(b, GO, 2, cp); }
+static void block_1(const weight_block *b, int cp) { block_body(b, GO, 1, cp); }
+static void single_8(const weight_block *b, int cp) { block_body(b, 1, 8, cp); }
+static void single_1(const weight_block *b, int cp) { block_body(b, 1, 1, cp); }
+
+static void all_blocks(const weight_job *job, weight_block b) {
+    const float *dy = b.dy;
+    float *acc = b.acc;
+    for (int o = 0; o < job->outputs;) {
+        int is_full = job->outputs - o >= GO;
+        for (int v = 0; v < job->n_vectors;) {
+            int left = job->n_vectors - v, nt = is_full ? (left < GT ? left : GT) : (left < 8 ? 1 : 8);
+            b.dy = dy + o * b.dy_channel;
+            b.acc = acc + o * b.acc_output + (int64_t)v * VL;
+            b.vector = job->vector + v;
+            if (is_full) (nt == 3 ? block_3 : nt == 2 ? block_2 : block_1)(&b, job->cp);
+            else (nt == 8 ? single_8 : single_1)(&b, job->cp);
+            v += nt;
+        }
+        o += is_full ? GO : 1;
+    }
+}
+
+/* acc [outputs][n_vectors][VL] of a chunk to dw [outputs][inputs][taps] from channel c0 on. */
+static void write_chunk(const weight_job *job, const float *acc, int c0, int n_channels, float *dw) {
+    const conv_geometry *g = &job->g;
+    int taps = g->kh * g->kw, set_vectors = job->n_vectors / job->n_sets, row_vectors = set_vectors / g->kh, place[MAX_TAPS];
+    for (int t = 0; t < taps; t++) {
+        int x = t % g->kw;
+        place[t] = (t / g->kw * row_vectors + x / job->taps_of_vector) * VL + x % job->taps_of_vector * job->cp;
+    }
+    for (int o = 0; o < job->outputs; o++)
+        for (int set = 0; set < job->n_sets; set++, acc += set_vectors * VL) {
+            int n = n_channels - set * job->cp < job->cp ? n_channels - set * job->cp : job->cp;
+            float *to = dw + ((int64_t)o * job->inputs + c0 + set * job->cp) * taps;
+            for (int c = 0; c < n; c++)
+                for (int t = 0; t < taps; t++) *to++ = acc[place[t] + c];
+        }
 }
 
 static void weight_task(void *context, int index) {
     const weight_job *job = context;
     const conv_geometry *g = &job->g;
-    int chunk = index % job->n_chunks, group = index / job->n_chunks, taps = g->kh * g->kw;
+    int chunk = index % job->n_chunks, group = index / job->n_chunks;
     int c0 = chunk * g->channels, n_channels = job->inputs - c0 < g->channels ? job->inputs - c0 : g->channels;
-    int64_t dw_size = (int64_t)job->outputs * job->inputs * taps;
-    float *dw = job->parts + group * dw_size + (int64_t)c0 * taps;
-    for (int o = 0; o < job->outputs; o++)
-        memset(dw + (int64_t)o * job->inputs * taps, 0, (size_t)(n_channels * taps) * sizeof *dw);
+    size_t n_acc = (size_t)job->outputs * (size_t)job->n_vectors * VL;
+    size_t n_turned = (size_t)job->n_sets * (size_t)g->plane * (size_t)job->cp + STRIP_SLACK;
+    size_t n_strip = (ISA(conv_strip_floats)(g) + 15) / 16 * 16; /* keeps what follows aligned */
+    float *strip = med_scratch(SCRATCH_STRIP, (n_strip + n_turned) * sizeof *strip), *turned = strip + n_strip;
+    float *acc = med_scratch(SCRATCH_OUT, n_acc * sizeof *acc);
+    memset(acc, 0, n_acc * sizeof *acc);
+    memset(turned, 0, n_turned * sizeof *turned);
 
     conv_geometry whole = *g; /* as conv_strip_fill counts channels of x */
     whole.channels = job->inputs;
-    float *strip = med_scratch(SCRATCH_STRIP, ISA(conv_strip_floats)(g) * sizeof *strip);
-    int block_rows = BLOCK_POSITIONS / g->pitch > 0 ? BLOCK_POSITIONS / g->pitch : 1;
     int n_strips = job->n * g->n_strips;
     for (int s = group * n_strips / job->n_groups; s < (group + 1) * n_strips / job->n_groups; s++) {
         int sample = s / g->n_strips, first = s % g->n_strips * g->rows;
-        int end = first + g->rows < g->ho ? first + g->rows : g->ho;
+        int rows = g->ho - first < g->rows ? g->ho - first : g->rows;
         ISA(conv_strip_fill)(&whole, job->call, job->call->in[0].f32, sample, c0, n_channels, first, strip);
-        const float *dy = job->dy + (int64_t)sample * job->outputs * g->ho * g->wo;
-        for (int row = first; row < end; row += block_rows) {
-            int rows = end - row < block_rows ? end - row : block_rows;
-            weight_block(job, dy, strip + (row - first) * g->pitch, row, rows, n_channels, dw);
+        for (int set = 0; set < job->n_sets; set++) {
+            int n = n_channels - set * job->cp;
+            turn_strip(strip + set * job->cp * g->plane, g->plane, n < 0 ? 0 : n < job->cp ? n : job->cp, job->cp, g->plane,
+                       turned + set * job->cp * g->plane);
         }
+        int64_t plane = (int64_t)g->ho * g->wo;
+        all_blocks(job, (weight_block){.dy = job->call->in[1].f32 + sample * job->outputs * plane + (int64_t)first * g->wo,
+                                       .dy_channel = plane, .x = turned, .rows = rows, .wo = g->wo, .x_pitch = g->pitch * job->cp,
+                                       .acc = acc, .acc_output = (int64_t)job->n_vectors * VL});
     }
+    write_chunk(job, acc, c0, n_channels, job->parts + group * med_shape_count(job->call->out.shape));
 }
 
 static void add_parts(void *context, int block) {
     const weight_job *job = context;
-    int64_t n = (int64_t)job->outputs * job->inputs * job->g.kh * job->g.kw, begin = (int64_t)block * BLOCK;
-    int64_t end = begin + BLOCK < n ? begin + BLOCK : n;
-    float *dw = job->call->out.f32;
-    for (int64_t i = begin; i < end; i++) {
+    int64_t n = med_shape_count(job->call->out.shape);
+    range r = block_range(block, n);
+    for (int64_t i = r.begin; i < r.end; i++) {
         float sum = job->parts[i];
         for (int k = 1; k < job->n_groups; k++) sum += job->parts[k * n + i];
-        dw[i] = sum;
+        job->call->out.f32[i] = sum;
     }
+}
+
+/* Offsets of the vectors of dw; returns how many. */
+static int list_vectors(const weight_job *job, ptrdiff_t *vector) {
+    const conv_geometry *g = &job->g;
+    int n = 0;
+    for (int set = 0; set < job->n_sets; set++)
+        for (int y = 0; y < g->kh; y++)
+            for (int x = 0; x < g->kw; x += job->taps_of_vector)
+                vector[n++] = (set * g->plane + g->tap[y * g->kw + x]) * job->cp;
+    return n;
 }
 
 void ISA(conv2d_grad_weight)(const med_call *call) {
@@ -124,13 +176,19 @@ void ISA(conv2d_grad_weight)(const med_call *call) {
     weight_job job = {
         .g = {.h = (int)x.dim[2], .w = (int)x.dim[3], .kh = a.kernel, .kw = a.kernel, .stride = a.stride, .pad_y = a.pad,
               .pad_x = a.pad, .is_reflect = a.mode == MED_PAD_REFLECT, .ho = (int)y.dim[2], .wo = (int)y.dim[3]},
-        .call = call, .dy = call->in[1].f32, .n = (int)x.dim[0], .inputs = (int)x.dim[1], .outputs = (int)y.dim[1],
+        .call = call, .n = (int)x.dim[0], .inputs = (int)x.dim[1], .outputs = (int)y.dim[1],
     };
-    job.g.channels = job.inputs < CHUNK ? job.inputs : CHUNK;
+    job.cp = job.inputs <= LEAST_CP ? LEAST_CP : VL;
+    job.taps_of_vector = a.stride == 1 ? VL / job.cp : 1;
+    job.g.channels = job.inputs < MAX_CHUNK ? job.inputs : MAX_CHUNK;
+    job.n_sets = (job.g.channels + job.cp - 1) / job.cp;
     job.n_chunks = (job.inputs + job.g.channels - 1) / job.g.channels;
-    ISA(conv_geometry_finish)(&job.g, 24);
+    ISA(conv_geometry_finish)(&job.g, 16);
+    ptrdiff_t vector[MAX_TAPS * MAX_CHUNK / LEAST_CP];
+    job.vector = vector;
+    job.n_vectors = list_vectors(&job, vector);
     int n_strips = job.n * job.g.n_strips;
-    job.n_groups = (MAX_GROUPS + job.n_chunks - 1) / job.n_chunks;
+    job.n_groups = (TASKS + job.n_chunks - 1) / job.n_chunks;
     if (job.n_groups > n_strips) job.n_groups = n_strips;
     int64_t n = med_shape_count(call->out.shape);
     job.parts = job.n_groups == 1 ? call->out.f32 : med_scratch(SCRATCH_SHARED, (size_t)(n * job.n_groups) * sizeof(float));

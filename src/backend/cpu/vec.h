@@ -81,6 +81,36 @@ INLINE vf vf_reciprocal(vf x) {
 }
 INLINE vf vf_abs(vf a) { return (vf)((vi)a & 0x7fffffff); }
 
+/* Rows become columns: log2(VL) rounds that swap the off-diagonal halves of ever smaller squares. */
+#if MED_VL == 16
+#define LANES(F, s)                                                                                                    \
+    F(0, s), F(1, s), F(2, s), F(3, s), F(4, s), F(5, s), F(6, s), F(7, s), F(8, s), F(9, s), F(10, s), F(11, s),      \
+        F(12, s), F(13, s), F(14, s), F(15, s)
+#elif MED_VL == 8
+#define LANES(F, s) F(0, s), F(1, s), F(2, s), F(3, s), F(4, s), F(5, s), F(6, s), F(7, s)
+#else
+#define LANES(F, s) F(0, s), F(1, s), F(2, s), F(3, s)
+#endif
+#define UPPER_LANE(l, s) ((l) & (s) ? MED_VL + (l) - (s) : (l))
+#define LOWER_LANE(l, s) ((l) & (s) ? MED_VL + (l) : (l) + (s))
+#define TRANSPOSE_ROUND(row, s)                                                                                        \
+    UNROLL for (int i = 0; i < VL; i++) {                                                                              \
+        if (i & (s)) continue;                                                                                         \
+        vf a = (row)[i], b = (row)[i + (s)];                                                                           \
+        (row)[i] = __builtin_shufflevector(a, b, LANES(UPPER_LANE, s));                                                \
+        (row)[i + (s)] = __builtin_shufflevector(a, b, LANES(LOWER_LANE, s));                                          \
+    }
+INLINE void vf_transpose(vf row[VL]) {
+#if MED_VL == 16
+    TRANSPOSE_ROUND(row, 8)
+#endif
+#if MED_VL >= 8
+    TRANSPOSE_ROUND(row, 4)
+#endif
+    TRANSPOSE_ROUND(row, 2)
+    TRANSPOSE_ROUND(row, 1)
+}
+
 INLINE double vd_sum(vd v) {
     double sum = 0;
     for (int i = 0; i < VL / 2; i++) sum += v[i];
