@@ -1,4 +1,4 @@
-/* conv.h: what the dense convolutions share: strips of input and the tile kernel.
+/* conv.h: what the dense convolutions share: strips of input, the tile kernel, and a convolution as a job.
  *
  * A strip holds some output rows' worth of padded input, all channels, in a thread's L2. Positions of the output are
  * numbered along rows of `pitch` (output width plus what the kernel overhangs); the input of tap t of channel c for
@@ -10,7 +10,7 @@
 
 #include "backend/cpu/kernels.h"
 
-enum { MAX_TAPS = 81, STRIP_BYTES = 384 << 10, STRIP_SLACK = 4 * VL /* floats readable behind a strip */ };
+enum { MAX_TAPS = 81, STRIP_SLACK = 4 * VL /* floats readable behind a strip */ };
 
 typedef struct conv_geometry {
     int channels, h, w;        /* input */
@@ -24,10 +24,13 @@ typedef struct conv_geometry {
     int tap[MAX_TAPS];
 } conv_geometry;
 
-/* Fill in what follows from the first five lines, with strips of at most `max_rows` rows (and less than STRIP_BYTES
- * for `channels` channels where possible). */
-void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows);
+/* Fill in what follows from the first five lines, with strips of at most `max_rows` rows and, where one row allows it,
+ * `max_bytes`. */
+void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes);
 size_t ISA(conv_strip_floats)(const conv_geometry *g);
+static inline int conv_strip_rows(const conv_geometry *g, int strip) {
+    return g->ho - strip * g->rows < g->rows ? g->ho - strip * g->rows : g->rows;
+}
 
 /* Copy channels c0 .. c0+n-1 of `sample` into the strip that starts at output row `row`, reading through the call's
  * prologue. Uses SCRATCH_ROWS. call->in[0] is the input, or with `call` NULL plain `x`. */
@@ -43,31 +46,59 @@ enum { OB = 4 };
 #endif
 enum { NV = 3 }; /* vectors of a tile */
 
-/* One dense convolution: y[n, o, row, col] at y + n*y_sample + o*y_channel + row*y_row + col*y_col. */
-typedef struct conv_job {
-    conv_geometry g;
-    const med_call *call; /* whose prologue input 0 is read through, or NULL */
-    const float *x;
-    int n, outputs;
-    const float *weights; /* packed: [outputs/OB][channels][kh*kw][OB], zeros where there is no output */
-    const float *bias;    /* [outputs] or NULL */
-    float *y;
-    int64_t y_sample, y_channel, y_row;
-    int y_col;
-    med_view side; /* statistics of the output wanted; then y is contiguous */
-    double eps;
-} conv_job;
-void ISA(conv_run)(const conv_job *job);
+typedef struct conv_tile {
+    const float *x;        /* strip at the first position */
+    ptrdiff_t plane;
+    int channels, taps;
+    const int *tap;
+    const float *w;        /* [channels][taps][OB] */
+    const float *bias;     /* [OB] */
+    float *out;
+    int64_t out_channel;
+    int n_outputs;         /* of OB, to store */
+} conv_tile;
+/* `n_vectors` vectors of consecutive positions. */
+void ISA(conv_tiles)(conv_tile tile, int n_vectors);
+
+/* ---- a whole convolution ---- */
 
 /* Where weight (output o, input i, tap t) lies: w[o*output + i*input + tap[t]]. */
 typedef struct weight_order {
     int64_t output, input;
     int tap[MAX_TAPS];
 } weight_order;
-static inline size_t conv_packed_floats(int outputs, int inputs, int taps) {
-    return (size_t)((outputs + OB - 1) / OB) * OB * (size_t)inputs * (size_t)taps;
-}
-void ISA(conv_pack)(const float *w, const weight_order *order, int outputs, int inputs, int taps, float *to);
+
+/* y[n, o, row, col] at y + n*y_sample + o*y_channel + row*y_row + col*y_col. */
+typedef struct conv_job {
+    conv_geometry g;      /* its first five lines */
+    const med_call *call; /* whose prologue input 0 is read through, or NULL */
+    const float *x;
+    int n, outputs;
+    const float *w;
+    weight_order order;
+    const float *bias;    /* [outputs] or NULL */
+    float *y;
+    int64_t y_sample, y_channel, y_row;
+    int y_col;
+    med_view side;        /* statistics of the output wanted; then y is contiguous */
+    double eps;
+} conv_job;
+
+/* Winograd where it pays, direct else. Environment MEDLEY_CONV=direct: always direct, the more exact way. */
+void ISA(conv_run)(const conv_job *job);
+void ISA(conv_direct_run)(const conv_job *job);
+int ISA(conv_winograd_fits)(const conv_job *job);
+void ISA(conv_winograd_run)(const conv_job *job);
+
+/* A convolution is cut into at least this many tasks where its shape allows. */
+enum { CONV_TASKS = 8 };
+
+/* Partial sums [n][outputs][strips][2] of a job with a side, NULL without; finishing writes the side and frees them. */
+double *ISA(conv_parts_create)(const conv_job *job, int n_strips);
+void ISA(conv_parts_add)(const conv_job *job, double *parts, int n_strips, int sample, int output, int strip, int row, int rows);
+void ISA(conv_parts_finish)(const conv_job *job, double *parts, int n_strips);
+
+/* ---- statistics (norm.c) ---- */
 
 /* Mean and 1/sqrt(var+eps) of `count` numbers from partial sums [n_parts][2] = sum, sum of squares, added in order. */
 void ISA(stats_finish)(const double *parts, int n_parts, int64_t count, double eps, float *stats);

@@ -1,9 +1,6 @@
 /* conv_forward.c: conv2d: any square kernel, stride and padding; prologue on x, statistics of y. */
 #include "backend/cpu/conv.h"
 
-/* Rows of a strip: several tasks for big planes, whole planes below. */
-static int strip_rows(int ho) { return ho > 64 ? (ho + 7) / 8 : ho > 16 ? (ho + 1) / 2 : ho; }
-
 void ISA(conv2d)(const med_call *call) {
     med_conv_attr a = *(const med_conv_attr *)call->node->attr;
     med_shape x = call->in[0].shape, y = call->out.shape;
@@ -13,15 +10,11 @@ void ISA(conv2d)(const med_call *call) {
         .g = {.channels = inputs, .h = (int)x.dim[2], .w = (int)x.dim[3], .kh = a.kernel, .kw = a.kernel, .stride = a.stride,
               .pad_y = a.pad, .pad_x = a.pad, .is_reflect = a.mode == MED_PAD_REFLECT, .ho = (int)y.dim[2], .wo = (int)y.dim[3]},
         .call = call, .x = call->in[0].f32, .n = (int)x.dim[0], .outputs = outputs,
+        .w = call->in[1].f32, .order = {.output = (int64_t)inputs * taps, .input = taps},
         .bias = call->n_in > 2 ? call->in[2].f32 : NULL,
         .y = call->out.f32, .y_sample = outputs * y.dim[2] * y.dim[3], .y_channel = y.dim[2] * y.dim[3],
         .y_row = y.dim[3], .y_col = 1, .side = call->side, .eps = call->side_eps,
     };
-    ISA(conv_geometry_finish)(&job.g, strip_rows(job.g.ho));
-    weight_order order = {.output = (int64_t)inputs * taps, .input = taps};
-    for (int t = 0; t < taps; t++) order.tap[t] = t;
-    float *weights = med_scratch(SCRATCH_SHARED, conv_packed_floats(outputs, inputs, taps) * sizeof *weights);
-    ISA(conv_pack)(call->in[1].f32, &order, outputs, inputs, taps, weights);
-    job.weights = weights;
+    for (int t = 0; t < taps; t++) job.order.tap[t] = t;
     ISA(conv_run)(&job);
 }

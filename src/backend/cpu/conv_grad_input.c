@@ -19,31 +19,25 @@ static axis_phase phase_of(int residue, int kernel, int stride, int pad, int siz
     return a;
 }
 
-static int strip_rows(int ho) { return ho > 64 ? (ho + 7) / 8 : ho > 16 ? (ho + 1) / 2 : ho; }
-
-/* One residue of row and column of dx, which has size h x w and `pad` zeros around it; `packed` is room for weights. */
-static void run_phase(const med_call *call, int py, int px, int pad, int h, int w, float *dx, float *packed) {
+/* One residue of row and column of dx, which has size h x w and `pad` zeros around it. */
+static void run_phase(const med_call *call, int py, int px, int pad, int h, int w, float *dx) {
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
     med_shape dy = call->in[0].shape;
     int outputs = (int)call->out.shape.dim[1], inputs = (int)dy.dim[1], taps = a.kernel * a.kernel;
     med_assert(taps <= MAX_TAPS);
     axis_phase y = phase_of(py, a.kernel, a.stride, pad, h), x = phase_of(px, a.kernel, a.stride, pad, w);
     if (y.size < 1 || x.size < 1) return;
-    int is_empty = y.n == 0 || x.n == 0;
     conv_job job = {
-        .g = {.channels = is_empty ? 0 : inputs, .h = (int)dy.dim[2], .w = (int)dy.dim[3], .kh = y.n, .kw = x.n, .stride = 1,
+        .g = {.channels = y.n && x.n ? inputs : 0, .h = (int)dy.dim[2], .w = (int)dy.dim[3], .kh = y.n, .kw = x.n, .stride = 1,
               .pad_y = y.pad, .pad_x = x.pad, .ho = y.size, .wo = x.size},
         .x = call->in[0].f32, .n = (int)dy.dim[0], .outputs = outputs,
+        .w = call->in[1].f32, .order = {.output = taps, .input = (int64_t)outputs * taps},
         .y = dx + py * w + px, .y_sample = (int64_t)outputs * h * w, .y_channel = (int64_t)h * w,
         .y_row = (int64_t)a.stride * w, .y_col = a.stride,
     };
-    ISA(conv_geometry_finish)(&job.g, strip_rows(y.size));
-    weight_order order = {.output = taps, .input = (int64_t)outputs * taps};
     for (int u = 0; u < y.n; u++)
         for (int v = 0; v < x.n; v++)
-            order.tap[u * x.n + v] = (y.first + a.stride * (y.n - 1 - u)) * a.kernel + x.first + a.stride * (x.n - 1 - v);
-    ISA(conv_pack)(call->in[1].f32, &order, outputs, job.g.channels, y.n * x.n, packed);
-    job.weights = packed;
+            job.order.tap[u * x.n + v] = (y.first + a.stride * (y.n - 1 - u)) * a.kernel + x.first + a.stride * (x.n - 1 - v);
     ISA(conv_run)(&job);
 }
 
@@ -78,13 +72,11 @@ void ISA(conv2d_grad_input)(const med_call *call) {
     med_shape s = call->out.shape;
     int h = (int)s.dim[2], w = (int)s.dim[3], planes = (int)(s.dim[0] * s.dim[1]);
     int is_folded = a.mode == MED_PAD_REFLECT && a.pad > 0, border = is_folded ? a.pad : 0;
-    size_t n_packed = conv_packed_floats((int)s.dim[1], (int)call->in[0].shape.dim[1], a.kernel * a.kernel);
     size_t n_padded = is_folded ? (size_t)planes * (size_t)(h + 2 * border) * (size_t)(w + 2 * border) : 0;
-    float *packed = med_scratch(SCRATCH_SHARED, (n_packed + n_padded) * sizeof *packed);
-    float *dx = is_folded ? packed + n_packed : call->out.f32;
+    float *dx = is_folded ? med_scratch(SCRATCH_PADDED, n_padded * sizeof *dx) : call->out.f32;
     for (int py = 0; py < a.stride; py++)
         for (int px = 0; px < a.stride; px++)
-            run_phase(call, py, px, is_folded ? 0 : a.pad, h + 2 * border, w + 2 * border, dx, packed);
+            run_phase(call, py, px, is_folded ? 0 : a.pad, h + 2 * border, w + 2 * border, dx);
     fold_context fold = {dx, call->out.f32, h, w, border};
     if (is_folded) med_parallel(planes, fold_plane, &fold);
 }

@@ -12,7 +12,7 @@ enum { GO = 8, GT = 3 };
 #else
 enum { GO = 4, GT = 2 };
 #endif
-enum { TASKS = 4, MAX_CHUNK = 2 * VL, LEAST_CP = VL < 8 ? VL : 8 };
+enum { TASKS = 4, STRIP_BYTES = 384 << 10, MAX_CHUNK = 2 * VL, LEAST_CP = VL < 8 ? VL : 8 };
 
 typedef struct weight_job {
     conv_geometry g;    /* channels: of a chunk */
@@ -132,7 +132,6 @@ static void weight_task(void *context, int index) {
     int n_strips = job->n * g->n_strips;
     for (int s = group * n_strips / job->n_groups; s < (group + 1) * n_strips / job->n_groups; s++) {
         int sample = s / g->n_strips, first = s % g->n_strips * g->rows;
-        int rows = g->ho - first < g->rows ? g->ho - first : g->rows;
         ISA(conv_strip_fill)(&whole, job->call, job->call->in[0].f32, sample, c0, n_channels, first, strip);
         for (int set = 0; set < job->n_sets; set++) {
             int n = n_channels - set * job->cp;
@@ -141,7 +140,7 @@ static void weight_task(void *context, int index) {
         }
         int64_t plane = (int64_t)g->ho * g->wo;
         all_blocks(job, (weight_block){.dy = job->call->in[1].f32 + sample * job->outputs * plane + (int64_t)first * g->wo,
-                                       .dy_channel = plane, .x = turned, .rows = rows, .wo = g->wo, .x_pitch = g->pitch * job->cp,
+                                       .dy_channel = plane, .x = turned, .rows = conv_strip_rows(g, s % g->n_strips), .wo = g->wo, .x_pitch = g->pitch * job->cp,
                                        .acc = acc, .acc_output = (int64_t)job->n_vectors * VL});
     }
     write_chunk(job, acc, c0, n_channels, job->parts + group * med_shape_count(job->call->out.shape));
@@ -183,7 +182,7 @@ void ISA(conv2d_grad_weight)(const med_call *call) {
     job.g.channels = job.inputs < MAX_CHUNK ? job.inputs : MAX_CHUNK;
     job.n_sets = (job.g.channels + job.cp - 1) / job.cp;
     job.n_chunks = (job.inputs + job.g.channels - 1) / job.g.channels;
-    ISA(conv_geometry_finish)(&job.g, 16);
+    ISA(conv_geometry_finish)(&job.g, 16, STRIP_BYTES);
     ptrdiff_t vector[MAX_TAPS * MAX_CHUNK / LEAST_CP];
     job.vector = vector;
     job.n_vectors = list_vectors(&job, vector);

@@ -1,0 +1,260 @@
+/* conv_winograd.c: 3x3 stride-1 convolution by Winograd's F(4x4,3x3) (Lavin & Gray 2016): 36 instead of 144
+ * multiplications for 4x4 outputs, 2e-6 relative error in float.
+ *
+ * The input of a tile is 6x6 pixels, tiles are 4 apart: so the strip of a convolution with kernel 6 and stride 4 has
+ * each of the 36 pixels of neighbouring tiles side by side, and vectors run along tiles. A block of NV vectors:
+ *   V[k][i] = B'dB of the tiles (prologue was applied when the strip was filled)
+ *   M[k][o] = sum_i U[k][o][i] V[k][i], k < 36, by the tile kernel with one tap;  U = GgG' of the weights
+ *   y = A'MA, columns interleaved again, junk dropped.
+ * Few strips: V of all tiles is made together first, then groups of outputs are shared among tasks. */
+#include "backend/cpu/conv.h"
+
+enum {
+    POINTS = 36,
+    STRIP_BYTES = 640 << 10,
+    BLOCK_TILES = NV * VL,
+    GROUP = (160 << 10) / (POINTS * OB * BLOCK_TILES * 4), /* blocks of outputs whose M stays in L2 */
+    FILL_CHANNELS = 8,
+};
+
+typedef struct winograd {
+    const conv_job *job;
+    conv_geometry g;             /* of tiles: kernel 6, stride 4 */
+    int n_blocks, n_groups;      /* blocks of OB outputs; groups of blocks */
+    int n_fills;                 /* tasks that make V of one strip; 0: private */
+    float *u;                    /* [n_blocks][POINTS][channels][OB] */
+    float *v;                    /* [n][n_strips][tile blocks] of a block's V, when shared */
+    double *parts;
+} winograd;
+
+/* ---- transforms ---- */
+
+INLINE void input_1d(const vf d[6], vf t[6]) {
+    vf a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
+    t[0] = 4 * d[0] - 5 * d[2] + d[4];
+    t[1] = a + b;
+    t[2] = a - b;
+    t[3] = c + e;
+    t[4] = c - e;
+    t[5] = 4 * d[1] - 5 * d[3] + d[5];
+}
+
+INLINE void output_1d(const vf m[6], vf y[4]) {
+    vf a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    y[0] = m[0] + a + c;
+    y[1] = b + 2 * e;
+    y[2] = a + 4 * c;
+    y[3] = b + 8 * e + m[5];
+}
+
+/* V of one channel at VL tiles. */
+static void input_transform(const float *x, const int *tap, float *v, ptrdiff_t v_point) {
+    vf half[6][6];
+    UNROLL for (int c = 0; c < 6; c++) {
+        vf d[6], t[6];
+        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(x + tap[r * 6 + c]);
+        input_1d(d, t);
+        UNROLL for (int r = 0; r < 6; r++) half[r][c] = t[r];
+    }
+    UNROLL for (int r = 0; r < 6; r++) {
+        vf t[6];
+        input_1d(half[r], t);
+        UNROLL for (int c = 0; c < 6; c++) vf_store(v + (r * 6 + c) * v_point, t[c]);
+    }
+}
+
+#define ZIP_LOW(l, s) ((l) / 2 + (l) % 2 * VL)
+#define ZIP_HIGH(l, s) ((l) / 2 + (l) % 2 * VL + VL / 2)
+INLINE vf zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_LOW, 0)); }
+INLINE vf zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_HIGH, 0)); }
+
+/* Four rows of 4*VL pixels from M of one output at VL tiles. */
+static void output_transform(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
+    vf half[4][6];
+    UNROLL for (int c = 0; c < 6; c++) {
+        vf d[6], t[4];
+        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(m + (r * 6 + c) * m_point);
+        output_1d(d, t);
+        UNROLL for (int r = 0; r < 4; r++) half[r][c] = t[r];
+    }
+    UNROLL for (int r = 0; r < 4; r++) {
+        vf t[4];
+        output_1d(half[r], t);
+        vf a = zip_low(t[0], t[2]) + bias, b = zip_low(t[1], t[3]) + bias, c = zip_high(t[0], t[2]) + bias, d = zip_high(t[1], t[3]) + bias;
+        vf_store(y + r * y_row, zip_low(a, b));
+        vf_store(y + r * y_row + VL, zip_high(a, b));
+        vf_store(y + r * y_row + 2 * VL, zip_low(c, d));
+        vf_store(y + r * y_row + 3 * VL, zip_high(c, d));
+    }
+}
+
+/* t = G g for three values of OB outputs. */
+INLINE void weight_1d(const float *g0, const float *g1, const float *g2, float *t, ptrdiff_t step) {
+    for (int o = 0; o < OB; o++) {
+        float even = g0[o] + g2[o], odd = g1[o], low = g0[o] + 4 * g2[o];
+        t[o] = g0[o] / 4;
+        t[step + o] = (even + odd) * (-1.0f / 6);
+        t[2 * step + o] = (even - odd) * (-1.0f / 6);
+        t[3 * step + o] = (low + 2 * odd) * (1.0f / 24);
+        t[4 * step + o] = (low - 2 * odd) * (1.0f / 24);
+        t[5 * step + o] = g2[o];
+    }
+}
+
+static void weight_block(const winograd *w, int b) {
+    const weight_order *order = &w->job->order;
+    int channels = w->g.channels, n = w->job->outputs - b * OB < OB ? w->job->outputs - b * OB : OB;
+    float *u = w->u + (int64_t)b * POINTS * channels * OB;
+    const float *from = w->job->w + b * OB * order->output;
+    for (int i = 0; i < channels; i++, from += order->input, u += OB) {
+        float g[9][OB] = {{0}}, half[6][3][OB];
+        for (int t = 0; t < 9; t++)
+            for (int o = 0; o < n; o++) g[t][o] = from[o * order->output + order->tap[t]];
+        for (int c = 0; c < 3; c++) weight_1d(g[c], g[3 + c], g[6 + c], half[0][c], 3 * OB);
+        for (int r = 0; r < 6; r++) weight_1d(half[r][0], half[r][1], half[r][2], u + (int64_t)r * 6 * channels * OB, (ptrdiff_t)channels * OB);
+    }
+}
+
+/* ---- blocks of tiles ---- */
+
+static int strip_tiles(const winograd *w, int strip) { return (conv_strip_rows(&w->g, strip) - 1) * w->g.pitch + w->g.wo; }
+static int block_vectors(int n_tiles, int first) {
+    int n = (n_tiles - first + VL - 1) / VL;
+    return n < NV ? n : NV;
+}
+static size_t block_floats(const winograd *w) { return (size_t)POINTS * (size_t)w->g.channels * BLOCK_TILES; }
+
+/* Rows of a block of tiles, 4 rows of 4*BLOCK_TILES pixels, to where they belong in a plane of y. */
+static void scatter(const winograd *w, const float *rows, int first, int n, int first_row, int strip_rows, float *plane) {
+    const conv_job *job = w->job;
+    while (n > 0) {
+        int ty = first / w->g.pitch, tx = first % w->g.pitch, run = w->g.pitch - tx < n ? w->g.pitch - tx : n;
+        int columns = 4 * run < job->g.wo - 4 * tx ? 4 * run : job->g.wo - 4 * tx;
+        for (int r = 0; r < 4 && columns > 0 && ty < strip_rows && first_row + 4 * ty + r < job->g.ho; r++)
+            memcpy(plane + (4 * ty + r) * job->y_row + 4 * tx, rows + r * 4 * BLOCK_TILES, (size_t)columns * sizeof *rows);
+        rows += 4 * run;
+        first += run;
+        n -= run;
+    }
+}
+
+/* One group of outputs of one block of tiles. */
+static void group_of_block(const winograd *w, const float *v, int group, int sample, int strip, int first, int nv, float *m) {
+    const conv_job *job = w->job;
+    static const float no_bias[OB];
+    static const int no_shift[1];
+    int begin = group * w->n_blocks / w->n_groups, end = (group + 1) * w->n_blocks / w->n_groups;
+    ptrdiff_t m_point = (ptrdiff_t)(end - begin) * OB * BLOCK_TILES;
+    for (int k = 0; k < POINTS; k++)
+        for (int b = begin; b < end; b++) {
+            conv_tile t = {v + (ptrdiff_t)k * w->g.channels * BLOCK_TILES, BLOCK_TILES, w->g.channels, 1, no_shift,
+                           w->u + ((int64_t)b * POINTS + k) * w->g.channels * OB, no_bias,
+                           m + k * m_point + (b - begin) * OB * BLOCK_TILES, BLOCK_TILES, OB};
+            ISA(conv_tiles)(t, nv);
+        }
+    int first_row = 4 * strip * w->g.rows, rows = conv_strip_rows(&w->g, strip);
+    float pixels[4 * 4 * BLOCK_TILES];
+    for (int o = begin * OB; o < end * OB && o < job->outputs; o++) {
+        for (int i = 0; i < nv; i++)
+            output_transform(m + (o - begin * OB) * BLOCK_TILES + i * VL, m_point, job->bias ? job->bias[o] : 0, pixels + 4 * i * VL, 4 * BLOCK_TILES);
+        scatter(w, pixels, first, nv * VL, first_row, rows, job->y + sample * job->y_sample + o * job->y_channel + first_row * job->y_row);
+    }
+}
+
+/* V of channels c0 .. c0+n-1 of one block; `strip` starts with c0. */
+static void transform_block(const winograd *w, const float *strip, int c0, int n, int first, int nv, float *v) {
+    for (int c = 0; c < n; c++)
+        for (int i = 0; i < nv; i++)
+            input_transform(strip + c * w->g.plane + first + i * VL, w->g.tap, v + (c0 + c) * BLOCK_TILES + i * VL,
+                            (ptrdiff_t)w->g.channels * BLOCK_TILES);
+}
+
+static float *m_scratch(const winograd *w) {
+    int blocks = (w->n_blocks + w->n_groups - 1) / w->n_groups;
+    return med_scratch(SCRATCH_OUT, (size_t)POINTS * (size_t)(blocks * OB * BLOCK_TILES) * sizeof(float));
+}
+
+static void add_parts(const winograd *w, int begin, int end, int sample, int strip) {
+    int row = 4 * strip * w->g.rows, rows = 4 * conv_strip_rows(&w->g, strip);
+    if (rows > w->job->g.ho - row) rows = w->job->g.ho - row;
+    for (int o = begin; o < end && o < w->job->outputs; o++)
+        ISA(conv_parts_add)(w->job, w->parts, w->g.n_strips, sample, o, strip, row, rows);
+}
+
+static void private_task(void *context, int index) {
+    const winograd *w = context;
+    int sample = index / w->g.n_strips, strip_index = index % w->g.n_strips, n_tiles = strip_tiles(w, strip_index);
+    size_t n_strip = (ISA(conv_strip_floats)(&w->g) + 15) / 16 * 16;
+    float *strip = med_scratch(SCRATCH_STRIP, (n_strip + block_floats(w)) * sizeof *strip), *v = strip + n_strip;
+    float *m = m_scratch(w);
+    ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, 0, w->g.channels, strip_index * w->g.rows, strip);
+    for (int first = 0; first < n_tiles; first += BLOCK_TILES) {
+        int nv = block_vectors(n_tiles, first);
+        transform_block(w, strip, 0, w->g.channels, first, nv, v);
+        for (int group = 0; group < w->n_groups; group++) group_of_block(w, v, group, sample, strip_index, first, nv, m);
+    }
+    add_parts(w, 0, w->job->outputs, sample, strip_index);
+}
+
+static int max_tile_blocks(const winograd *w) { return (w->g.rows * w->g.pitch + BLOCK_TILES - 1) / BLOCK_TILES; }
+
+/* Tasks before the products: blocks of weights, then pieces of the shared V. */
+static void prepare_task(void *context, int index) {
+    const winograd *w = context;
+    if (index < w->n_blocks) {
+        weight_block(w, index);
+        return;
+    }
+    index -= w->n_blocks;
+    int strip_index = index / w->n_fills % w->g.n_strips, sample = index / w->n_fills / w->g.n_strips;
+    int c0 = index % w->n_fills * FILL_CHANNELS, n = w->g.channels - c0 < FILL_CHANNELS ? w->g.channels - c0 : FILL_CHANNELS;
+    float *strip = med_scratch(SCRATCH_STRIP, ISA(conv_strip_floats)(&w->g) * sizeof *strip);
+    ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, c0, n, strip_index * w->g.rows, strip);
+    float *v = w->v + (size_t)((sample * w->g.n_strips + strip_index) * max_tile_blocks(w)) * block_floats(w);
+    int n_tiles = strip_tiles(w, strip_index);
+    for (int first = 0; first < n_tiles; first += BLOCK_TILES, v += block_floats(w))
+        transform_block(w, strip, c0, n, first, block_vectors(n_tiles, first), v);
+}
+
+static void shared_task(void *context, int index) {
+    const winograd *w = context;
+    int group = index % w->n_groups, strip = index / w->n_groups % w->g.n_strips, sample = index / w->n_groups / w->g.n_strips;
+    const float *v = w->v + (size_t)((sample * w->g.n_strips + strip) * max_tile_blocks(w)) * block_floats(w);
+    int n_tiles = strip_tiles(w, strip);
+    float *m = m_scratch(w);
+    for (int first = 0; first < n_tiles; first += BLOCK_TILES, v += block_floats(w))
+        group_of_block(w, v, group, sample, strip, first, block_vectors(n_tiles, first), m);
+    add_parts(w, group * w->n_blocks / w->n_groups * OB, (group + 1) * w->n_blocks / w->n_groups * OB, sample, strip);
+}
+
+int ISA(conv_winograd_fits)(const conv_job *job) {
+    const conv_geometry *g = &job->g;
+    return g->kh == 3 && g->kw == 3 && g->stride == 1 && job->y_col == 1 && g->channels >= 8 && job->outputs >= 8 && g->ho >= 9 && g->wo >= 9;
+}
+
+void ISA(conv_winograd_run)(const conv_job *job) {
+    enum { SMALL = 1 << 9 };
+    winograd w = {.job = job, .g = job->g, .n_blocks = (job->outputs + OB - 1) / OB};
+    w.g.kh = w.g.kw = 6;
+    w.g.stride = 4;
+    w.g.ho = (job->g.ho + 3) / 4;
+    w.g.wo = (job->g.wo + 3) / 4;
+    int max_rows = w.g.ho > 16 ? (w.g.ho + CONV_TASKS - 1) / CONV_TASKS : w.g.ho;
+    ISA(conv_geometry_finish)(&w.g, max_rows, STRIP_BYTES);
+    w.n_groups = (w.n_blocks + GROUP - 1) / GROUP;
+    w.parts = ISA(conv_parts_create)(job, w.g.n_strips);
+    w.u = med_scratch(SCRATCH_WEIGHTS, (size_t)w.n_blocks * OB * POINTS * (size_t)w.g.channels * sizeof *w.u);
+    int n_strips = job->n * w.g.n_strips, is_shared = n_strips < CONV_TASKS;
+    if (is_shared) {
+        w.n_fills = (w.g.channels + FILL_CHANNELS - 1) / FILL_CHANNELS;
+        w.v = med_scratch(SCRATCH_SHARED, (size_t)(n_strips * max_tile_blocks(&w)) * block_floats(&w) * sizeof *w.v);
+    }
+    int n_prepare = w.n_blocks + n_strips * w.n_fills;
+    if (is_shared || w.g.channels * job->outputs > SMALL)
+        med_parallel(n_prepare, prepare_task, &w);
+    else
+        for (int i = 0; i < n_prepare; i++) prepare_task(&w, i);
+    if (is_shared) med_parallel(n_strips * w.n_groups, shared_task, &w);
+    else med_parallel(n_strips, private_task, &w);
+    ISA(conv_parts_finish)(job, w.parts, w.g.n_strips);
+}
