@@ -30,90 +30,78 @@ static int mirror(int p, int n, int is_reflect) {
     return p >= 0 && p < n ? p : -1;
 }
 
-/* Every second and every fourth column of neighbouring vectors. */
+/* Every second column of two vectors side by side. */
 #define EVEN_LANE(l, s) (2 * (l))
 #define ODD_LANE(l, s) (2 * (l) + 1)
-INLINE void split_2(const float *from, float *even, float *odd) {
-    vf a = vf_load(from), b = vf_load(from + VL);
-    vf_store(even, __builtin_shufflevector(a, b, LANES(EVEN_LANE, 0)));
-    vf_store(odd, __builtin_shufflevector(a, b, LANES(ODD_LANE, 0)));
-}
-INLINE void split_4(const float *from, float *to, ptrdiff_t step) {
-    float even[2 * VL], odd[2 * VL];
-    split_2(from, even, odd);
-    split_2(from + 2 * VL, even + VL, odd + VL);
-    split_2(even, to, to + 2 * step);
-    split_2(odd, to + step, to + 3 * step);
+INLINE vf even_of(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(EVEN_LANE, 0)); }
+INLINE vf odd_of(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ODD_LANE, 0)); }
+
+/* Phases of a padded line, `step` floats apart, n columns each. The line may be read up to whole vectors. */
+static void split_line(const float *line, int s, int n, float *to, ptrdiff_t step) {
+    int j = 0;
+    if (s == 2)
+        for (; j < n; j += VL) {
+            vf a = vf_load(line + 2 * j), b = vf_load(line + 2 * j + VL);
+            vf_put(to, j, n, even_of(a, b));
+            vf_put(to + step, j, n, odd_of(a, b));
+        }
+    if (s == 4)
+        for (; j < n; j += VL) {
+            const float *p = line + 4 * j;
+            vf a = vf_load(p), b = vf_load(p + VL), c = vf_load(p + 2 * VL), d = vf_load(p + 3 * VL);
+            vf even_a = even_of(a, b), even_b = even_of(c, d), odd_a = odd_of(a, b), odd_b = odd_of(c, d);
+            vf_put(to, j, n, even_of(even_a, even_b));
+            vf_put(to + step, j, n, even_of(odd_a, odd_b));
+            vf_put(to + 2 * step, j, n, odd_of(even_a, even_b));
+            vf_put(to + 3 * step, j, n, odd_of(odd_a, odd_b));
+        }
+    for (; j < n; j++)
+        for (int x = 0; x < s; x++) to[x * step + j] = line[j * s + x];
 }
 
-/* The padded row, its phases `step` floats apart, `pitch` columns each. */
-static void fill_row(const conv_geometry *g, const float *row, float *to, ptrdiff_t step) {
-    int s = g->stride, first = (g->pad_x + s - 1) / s, end = (g->w + g->pad_x) / s; /* positions whose phases are all inside */
-    if (first < 0) first = 0;
-    if (end > g->pitch) end = g->pitch;
-    if (first > end) first = end;
-    int j = first;
-    const float *from = row - g->pad_x;
-    if (s == 1) {
-        memcpy(to + j, from + j, (size_t)(end - j) * sizeof *to);
-        j = end;
-    }
-    if (s == 2)
-        for (; j + VL <= end; j += VL) split_2(from + 2 * j, to + j, to + step + j);
-    if (s == 4)
-        for (; j + VL <= end; j += VL) split_4(from + 4 * j, to + j, step);
-    for (int x = j * s; x < end * s; x++) to[x % s * step + x / s] = from[x];
-    for (int x = 0; x < g->pitch * s; x++) {
-        if (x == first * s) x = end * s;
-        if (x == g->pitch * s) break;
-        int at = mirror(x - g->pad_x, g->w, g->is_reflect);
-        to[x % s * step + x / s] = at < 0 ? 0 : row[at];
-    }
+/* `n` columns of the padded row. */
+static void fill_line(const conv_geometry *g, const channel_reader *reader, const float *row, int n, float *line) {
+    int first = g->pad_x > 0 ? g->pad_x : 0, skip = first - g->pad_x; /* negative padding skips columns */
+    int whole = g->w - skip < n - first ? g->w - skip : n - first;
+    if (whole < 0) whole = 0;
+    if (first > n) first = n;
+    if (reader) ISA(read_channel)(reader, row + skip, line + first, whole);
+    else memcpy(line + first, row + skip, (size_t)whole * sizeof *line);
+    int is_mirrored = g->is_reflect && g->pad_x > 0;
+    for (int x = 0; x < first; x++) line[x] = is_mirrored && 2 * first - x < first + whole ? line[2 * first - x] : 0;
+    int last = first + whole - 1;
+    for (int x = last + 1; x < n; x++) line[x] = is_mirrored && x - last <= g->pad_x && 2 * last - x >= first ? line[2 * last - x] : 0;
 }
 
 /* Padded rows of a strip that some output needs. */
 static int rows_needed(const conv_geometry *g) { return (g->rows - 1) * g->stride + g->kh; }
 
-/* Input rows [*lo, *hi) that the strip reads. */
-static void row_range(const conv_geometry *g, int top, int *lo, int *hi) {
-    *lo = g->h;
-    *hi = 0;
-    for (int r = 0; r < rows_needed(g); r++) {
-        int y = mirror(top + r, g->h, g->is_reflect);
-        if (y < 0) continue;
-        if (y < *lo) *lo = y;
-        if (y >= *hi) *hi = y + 1;
-    }
-}
-
-static void fill_channel(const conv_geometry *g, const float *from, int top, float *plane) {
+static void fill_channel(const conv_geometry *g, const channel_reader *reader, const float *from, int top, float *plane, float *line) {
     int s = g->stride;
     ptrdiff_t step = (ptrdiff_t)g->phase_rows * g->pitch;
     for (int r = 0; r < g->phase_rows * s; r++) {
         float *to = plane + r % s * s * step + r / s * g->pitch;
         int y = r < rows_needed(g) ? mirror(top + r, g->h, g->is_reflect) : -1;
-        if (y >= 0) fill_row(g, from + (int64_t)y * g->w, to, step);
-        for (int x = 0; x < s && y < 0; x++) memset(to + x * step, 0, (size_t)g->pitch * sizeof *to);
+        if (y < 0) {
+            for (int x = 0; x < s; x++) memset(to + x * step, 0, (size_t)g->pitch * sizeof *to);
+        } else if (s == 1) {
+            fill_line(g, reader, from + (int64_t)y * g->w, g->pitch, to);
+        } else {
+            fill_line(g, reader, from + (int64_t)y * g->w, g->pitch * s, line);
+            split_line(line, s, g->pitch, to, step);
+        }
     }
     memset(plane + s * s * step, 0, (size_t)(g->plane - s * s * step) * sizeof *plane);
 }
 
 void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const float *x, int sample, int c0, int n, int row,
                           float *strip) {
-    int top = row * g->stride - g->pad_y, lo, hi;
-    row_range(g, top, &lo, &hi);
-    float *rows = call ? med_scratch(SCRATCH_ROWS, (size_t)(hi > lo ? hi - lo : 1) * (size_t)g->w * sizeof *rows) : NULL;
+    float *line = med_scratch(SCRATCH_ROWS, (size_t)(g->pitch * g->stride + 4 * VL) * sizeof *line);
     for (int c = 0; c < n; c++) {
         int64_t index = (int64_t)sample * g->channels + c0 + c;
-        const float *from = x + index * g->h * g->w;
-        if (call && hi > lo) {
-            channel_reader reader = ISA(channel_reader)(call, index);
-            if (!reader.is_plain) {
-                ISA(read_channel)(&reader, from + (int64_t)lo * g->w, rows, (int64_t)(hi - lo) * g->w);
-                from = rows - (int64_t)lo * g->w;
-            }
-        }
-        fill_channel(g, from, top, strip + c * g->plane);
+        channel_reader reader = {.is_plain = 1};
+        if (call) reader = ISA(channel_reader)(call, index);
+        fill_channel(g, reader.is_plain ? NULL : &reader, x + index * g->h * g->w, row * g->stride - g->pad_y, strip + c * g->plane, line);
     }
     if (c0 + n == g->channels) memset(strip + n * g->plane, 0, STRIP_SLACK * sizeof *strip);
 }

@@ -88,16 +88,32 @@ static void output_transform(const float *m, ptrdiff_t m_point, float bias, floa
     }
 }
 
-/* t = G g for three values of OB outputs. */
-INLINE void weight_1d(const float *g0, const float *g1, const float *g2, float *t, ptrdiff_t step) {
-    for (int o = 0; o < OB; o++) {
-        float even = g0[o] + g2[o], odd = g1[o], low = g0[o] + 4 * g2[o];
-        t[o] = g0[o] / 4;
-        t[step + o] = (even + odd) * (-1.0f / 6);
-        t[2 * step + o] = (even - odd) * (-1.0f / 6);
-        t[3 * step + o] = (low + 2 * odd) * (1.0f / 24);
-        t[4 * step + o] = (low - 2 * odd) * (1.0f / 24);
-        t[5 * step + o] = g2[o];
+/* t = G g, results `step` vectors apart. */
+INLINE void weight_1d(vf g0, vf g1, vf g2, vf *t, int step) {
+    vf even = g0 + g2, low = g0 + 4 * g2, odd = g1 + g1;
+    t[0] = g0 * 0.25f;
+    t[step] = (even + g1) * (-1.0f / 6);
+    t[2 * step] = (even - g1) * (-1.0f / 6);
+    t[3 * step] = (low + odd) * (1.0f / 24);
+    t[4 * step] = (low - odd) * (1.0f / 24);
+    t[5 * step] = g2;
+}
+
+/* Lanes are OB outputs of VL/OB neighbouring channels, as U has them. */
+enum { LANE_CHANNELS = VL / OB };
+
+/* Nine weights of each lane's (output, channel), in the memory's order; zeros for lanes that are not there. */
+INLINE void load_weights(const winograd *w, const float *from, int n_outputs, int n_channels, vf weight[9]) {
+    const weight_order *order = &w->job->order;
+    UNROLL for (int t = 0; t < 9; t += VL) {
+        vf row[VL];
+        int n = 9 - t < VL ? 9 - t : VL;
+        for (int l = 0; l < VL; l++) {
+            int is_there = l % OB < n_outputs && l / OB < n_channels;
+            row[l] = is_there ? vf_load_n(from + l % OB * order->output + l / OB * order->input + t, n) : vf_all(0);
+        }
+        vf_transpose(row);
+        UNROLL for (int i = 0; i < n; i++) weight[t + i] = row[i];
     }
 }
 
@@ -106,12 +122,15 @@ static void weight_block(const winograd *w, int b) {
     int channels = w->g.channels, n = w->job->outputs - b * OB < OB ? w->job->outputs - b * OB : OB;
     float *u = w->u + (int64_t)b * POINTS * channels * OB;
     const float *from = w->job->w + b * OB * order->output;
-    for (int i = 0; i < channels; i++, from += order->input, u += OB) {
-        float g[9][OB] = {{0}}, half[6][3][OB];
-        for (int t = 0; t < 9; t++)
-            for (int o = 0; o < n; o++) g[t][o] = from[o * order->output + order->tap[t]];
-        for (int c = 0; c < 3; c++) weight_1d(g[c], g[3 + c], g[6 + c], half[0][c], 3 * OB);
-        for (int r = 0; r < 6; r++) weight_1d(half[r][0], half[r][1], half[r][2], u + (int64_t)r * 6 * channels * OB, (ptrdiff_t)channels * OB);
+    int first_tap = order->tap[0] < order->tap[8] ? order->tap[0] : order->tap[8]; /* nine neighbours in one order or the other */
+    for (int i = 0; i < channels; i += LANE_CHANNELS, from += LANE_CHANNELS * order->input, u += VL) {
+        vf weight[9], g[9], half[18], point[POINTS];
+        int n_channels = channels - i < LANE_CHANNELS ? channels - i : LANE_CHANNELS;
+        load_weights(w, from + first_tap, n, n_channels, weight);
+        for (int t = 0; t < 9; t++) g[t] = weight[order->tap[t] - first_tap];
+        UNROLL for (int c = 0; c < 3; c++) weight_1d(g[c], g[3 + c], g[6 + c], half + c, 3);
+        UNROLL for (int r = 0; r < 6; r++) weight_1d(half[3 * r], half[3 * r + 1], half[3 * r + 2], point + 6 * r, 1);
+        for (int k = 0; k < POINTS; k++) vf_put(u + (int64_t)k * channels * OB, 0, n_channels * OB, point[k]);
     }
 }
 
@@ -122,16 +141,18 @@ static int block_vectors(int n_tiles, int first) {
     int n = (n_tiles - first + VL - 1) / VL;
     return n < NV ? n : NV;
 }
-static size_t block_floats(const winograd *w) { return (size_t)POINTS * (size_t)w->g.channels * BLOCK_TILES; }
+/* Floats from a point to the next: an odd number of cache lines, so that points do not share cache sets. */
+static ptrdiff_t point_step(int channels) { return (ptrdiff_t)channels * BLOCK_TILES + 16; }
+static size_t block_floats(const winograd *w) { return POINTS * (size_t)point_step(w->g.channels); }
 
-/* Rows of a block of tiles, 4 rows of 4*BLOCK_TILES pixels, to where they belong in a plane of y. */
-static void scatter(const winograd *w, const float *rows, int first, int n, int first_row, int strip_rows, float *plane) {
+/* Four rows of the pixels of VL tiles to where they belong in a plane of y. */
+static void scatter(const winograd *w, const float *rows, int first, int first_row, int strip_rows, float *plane) {
     const conv_job *job = w->job;
-    while (n > 0) {
+    for (int n = VL; n > 0;) {
         int ty = first / w->g.pitch, tx = first % w->g.pitch, run = w->g.pitch - tx < n ? w->g.pitch - tx : n;
         int columns = 4 * run < job->g.wo - 4 * tx ? 4 * run : job->g.wo - 4 * tx;
         for (int r = 0; r < 4 && columns > 0 && ty < strip_rows && first_row + 4 * ty + r < job->g.ho; r++)
-            memcpy(plane + (4 * ty + r) * job->y_row + 4 * tx, rows + r * 4 * BLOCK_TILES, (size_t)columns * sizeof *rows);
+            memcpy(plane + (4 * ty + r) * job->y_row + 4 * tx, rows + r * 4 * VL, (size_t)columns * sizeof *rows);
         rows += 4 * run;
         first += run;
         n -= run;
@@ -144,20 +165,28 @@ static void group_of_block(const winograd *w, const float *v, int group, int sam
     static const float no_bias[OB];
     static const int no_shift[1];
     int begin = group * w->n_blocks / w->n_groups, end = (group + 1) * w->n_blocks / w->n_groups;
-    ptrdiff_t m_point = (ptrdiff_t)(end - begin) * OB * BLOCK_TILES;
+    ptrdiff_t v_point = point_step(w->g.channels), m_point = point_step((end - begin) * OB);
     for (int k = 0; k < POINTS; k++)
         for (int b = begin; b < end; b++) {
-            conv_tile t = {v + (ptrdiff_t)k * w->g.channels * BLOCK_TILES, BLOCK_TILES, w->g.channels, 1, no_shift,
+            conv_tile t = {v + k * v_point, BLOCK_TILES, w->g.channels, 1, no_shift,
                            w->u + ((int64_t)b * POINTS + k) * w->g.channels * OB, no_bias,
                            m + k * m_point + (b - begin) * OB * BLOCK_TILES, BLOCK_TILES, OB};
             ISA(conv_tiles)(t, nv);
         }
     int first_row = 4 * strip * w->g.rows, rows = conv_strip_rows(&w->g, strip);
-    float pixels[4 * 4 * BLOCK_TILES];
+    float pixels[4 * 4 * VL];
     for (int o = begin * OB; o < end * OB && o < job->outputs; o++) {
-        for (int i = 0; i < nv; i++)
-            output_transform(m + (o - begin * OB) * BLOCK_TILES + i * VL, m_point, job->bias ? job->bias[o] : 0, pixels + 4 * i * VL, 4 * BLOCK_TILES);
-        scatter(w, pixels, first, nv * VL, first_row, rows, job->y + sample * job->y_sample + o * job->y_channel + first_row * job->y_row);
+        float bias = job->bias ? job->bias[o] : 0, *plane = job->y + sample * job->y_sample + o * job->y_channel + first_row * job->y_row;
+        for (int i = 0; i < nv; i++) {
+            const float *from = m + (o - begin * OB) * BLOCK_TILES + i * VL;
+            int tile = first + i * VL, ty = tile / w->g.pitch, tx = tile % w->g.pitch;
+            if (4 * (tx + VL) <= job->g.wo && ty < rows && first_row + 4 * ty + 4 <= job->g.ho) {
+                output_transform(from, m_point, bias, plane + 4 * ty * job->y_row + 4 * tx, job->y_row);
+            } else {
+                output_transform(from, m_point, bias, pixels, 4 * VL);
+                scatter(w, pixels, tile, first_row, rows, plane);
+            }
+        }
     }
 }
 
@@ -166,12 +195,12 @@ static void transform_block(const winograd *w, const float *strip, int c0, int n
     for (int c = 0; c < n; c++)
         for (int i = 0; i < nv; i++)
             input_transform(strip + c * w->g.plane + first + i * VL, w->g.tap, v + (c0 + c) * BLOCK_TILES + i * VL,
-                            (ptrdiff_t)w->g.channels * BLOCK_TILES);
+                            point_step(w->g.channels));
 }
 
 static float *m_scratch(const winograd *w) {
     int blocks = (w->n_blocks + w->n_groups - 1) / w->n_groups;
-    return med_scratch(SCRATCH_OUT, (size_t)POINTS * (size_t)(blocks * OB * BLOCK_TILES) * sizeof(float));
+    return med_scratch(SCRATCH_OUT, POINTS * (size_t)point_step(blocks * OB) * sizeof(float));
 }
 
 static void add_parts(const winograd *w, int begin, int end, int sample, int strip) {

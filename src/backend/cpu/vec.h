@@ -27,13 +27,23 @@ INLINE vf vf_all(float x) { return x - (vf){0}; }
 INLINE vf vf_load(const float *p) { return *(const vf_any *)p; }
 INLINE void vf_store(float *p, vf v) { *(vf_any *)p = v; }
 
-/* The first n < VL elements; zeros behind them. */
+/* The first n <= VL elements; zeros behind them. */
 INLINE vf vf_load_n(const float *p, int n) {
+#if MED_VL == 16
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
     vf v = {0};
     memcpy(&v, p, (size_t)n * sizeof *p);
     return v;
+#endif
 }
-INLINE void vf_store_n(float *p, vf v, int n) { memcpy(p, &v, (size_t)n * sizeof *p); }
+INLINE void vf_store_n(float *p, vf v, int n) {
+#if MED_VL == 16
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    memcpy(p, &v, (size_t)n * sizeof *p);
+#endif
+}
 
 /* The vector at i of an array that ends at `end`, whole or cut. */
 INLINE vf vf_take(const float *p, int64_t i, int64_t end) {

@@ -5,14 +5,12 @@
 
 #include "backend/cpu/vec.h"
 
-/* exp of x clamped to where the result is a normal float: 2^n * 2^f, n whole, |f| <= 1/2; the minimax polynomial of 2^f
- * with constant 1 is good to 4e-9. */
-INLINE vf vf_exp_clamped(vf x) {
-    const float log2_e = 1.44269504f;
-    x = vf_at_most(vf_at_least(x, -87.3f), 88.3f);
-    vf shifted = x * log2_e + 12582912.0f; /* 1.5 * 2^23: the whole part lands in the low bits */
-    vf n = shifted - 12582912.0f;
-    vf f = x * log2_e - n; /* by fused multiply-add where there is one */
+/* 2^(x * log2_base), x clamped to where the result is a normal float: 2^n * 2^f, n whole, |f| <= 1/2; the minimax
+ * polynomial of 2^f with constant 1 is good to 4e-9. */
+INLINE vf vf_power(vf x, float least, float most, float log2_base) {
+    x = vf_at_most(vf_at_least(x, least), most);
+    vf shifted = x * log2_base + 12582912.0f; /* 1.5 * 2^23: the whole part lands in the low bits */
+    vf f = x * log2_base - (shifted - 12582912.0f); /* by fused multiply-add where there is one */
     vf p = vf_all(1.546973197e-4f);
     p = p * f + 1.341000097e-3f;
     p = p * f + 9.618030783e-3f;
@@ -22,10 +20,11 @@ INLINE vf vf_exp_clamped(vf x) {
     p = p * f + 1.0f;
     return (vf)((vi)p + (((vi)shifted - 0x4b400000) << 23));
 }
+#define LOG2_E 1.44269504f
 
-INLINE vf vf_exp(vf x) { return vf_select(x > 88.3f, vf_all(__builtin_inff()), vf_exp_clamped(x)); }
+INLINE vf vf_exp(vf x) { return vf_select(x > 88.3f, vf_all(__builtin_inff()), vf_power(x, -87.3f, 88.3f, LOG2_E)); }
 
-INLINE vf vf_sigmoid(vf x) { return vf_reciprocal(1.0f + vf_exp_clamped(-x)); }
+INLINE vf vf_sigmoid(vf x) { return vf_reciprocal(1.0f + vf_power(x, -87.3f, 87.3f, -LOG2_E)); }
 
 INLINE vf vf_tanh(vf x) {
     vf z = x * x, size = vf_abs(x);
@@ -35,7 +34,7 @@ INLINE vf vf_tanh(vf x) {
     p = p * z + 1.33314422036e-1f;
     p = p * z - 3.33332819422e-1f;
     p = p * z * x + x;
-    vf far = 1.0f - 2.0f * vf_reciprocal(vf_exp_clamped(2.0f * size) + 1.0f);
+    vf far = 1.0f - 2.0f * vf_reciprocal(vf_power(2.0f * size, 0.0f, 87.3f, LOG2_E) + 1.0f);
     far = (vf)((vi)far | ((vi)x & INT32_MIN));
     return vf_select(size < 0.625f, p, far);
 }
