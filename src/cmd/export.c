@@ -3,7 +3,8 @@
 #include "task/export.h"
 
 static const med_option options[] = {
-    MED_OPT_REPEAT(med_export_config, "set", set, "KEY=VALUE", "change the configuration that was read (size=H,W, se=off, ...)"),
+    MED_OPT_REPEAT(med_export_config, "set", set, "KEY=VALUE",
+                   "change the configuration that was read (size=H,W, se=off, ...)"),
     MED_OPT_END,
 };
 

@@ -6,7 +6,8 @@
 static const med_option options[] = {
     MED_OPT_REPEAT(T, "image", images, "MOD=FILE", "an input image, instead of IN (repeat for each modality)"),
     MED_OPT_LIST(T, "given", given, "MOD,...", "use only these modalities (default: all that are there)"),
-    MED_OPT_LIST(T, "target", target, "MOD,...", "make these modalities (default: all of the model that are not given)"),
+    MED_OPT_LIST(T, "target", target, "MOD,...",
+                 "make these modalities (default: all of the model that are not given)"),
     MED_OPT_FLOAT(T, "temperature", temperature, 0, 2, "scale of the posterior's standard deviation"),
     MED_OPT_INT(T, "samples", n_samples, 1, 1000, "average this many draws"),
     MED_OPT_FLAG(T, "uncertainty", uncertainty, "also write the standard deviation over the draws, CASE-MOD-sd.nii.gz"),
@@ -23,8 +24,10 @@ static void set_defaults(void *config) {
 static med_status run(med_cli *cli) {
     med_synth_config *c = cli->config;
     bool has_images = c->images.n > 0;
-    if (has_images && cli->n_args == 3) return med_fail(MED_EUSAGE, "IN and --image exclude each other: WEIGHTS OUT --image MOD=FILE ...");
-    if (!has_images && cli->n_args == 2) return med_fail(MED_EUSAGE, "OUT is missing: WEIGHTS IN OUT, or WEIGHTS OUT with --image MOD=FILE ...");
+    if (has_images && cli->n_args == 3)
+        return med_fail(MED_EUSAGE, "IN and --image exclude each other: WEIGHTS OUT --image MOD=FILE ...");
+    if (!has_images && cli->n_args == 2)
+        return med_fail(MED_EUSAGE, "OUT is missing: WEIGHTS IN OUT, or WEIGHTS OUT with --image MOD=FILE ...");
     c->weights = cli->args[0];
     c->in = has_images ? NULL : cli->args[1];
     c->out = cli->args[cli->n_args - 1];

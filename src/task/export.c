@@ -36,7 +36,8 @@ static med_status fill_report(const char *to, const char *source_hash, const med
 }
 
 /* `shaped` is `c` with a size that has the shapes of the file, should `c` leave it open. */
-static med_status save(const char *from, const char *to, const med_weights *w, const med_mmhvae_config *shaped, const char *hash) {
+static med_status save(const char *from, const char *to, const med_weights *w, const med_mmhvae_config *shaped,
+                       const char *hash) {
     selection s = {w, med_weights_create()};
     copy_metadata(w, s.to);
     med_weights_set_meta(s.to, "medley.source", med_path_base(from));
@@ -55,7 +56,9 @@ med_status med_export(const char *from, const char *to, const med_export_config 
     MED_TRY(med_mmhvae_load(from, NULL, &config->set, &w, &c));
     med_mmhvae_config shaped = med_mmhvae_shaped(&c, w);
     if (!c.height)
-        med_warn("%s does not tell the slice size; it is left open and will be taken from the images (or say --set size=H,W)", from);
+        med_warn("%s does not tell the slice size; it is left open and will be taken from the images (or say --set "
+                 "size=H,W)",
+                 from);
     med_status status = save(from, to, w, &shaped, hash);
     if (status == MED_OK) status = fill_report(to, hash, &c, report);
     med_weights_free(w);

@@ -262,7 +262,7 @@ static void tell_facts(med_report_work *work, const item_list *list) {
     const json_t *first = list->items[0].sidecar, *temperature = json_object_get(first, "temperature");
     const json_t *seed = json_object_get(first, "seed");
     const char *model = json_string_value(json_object_get(first, "model"));
-    const char *weights = json_string_value(json_object_get(first, "weights_sha256"));
+    const char *weights = json_string_value(json_object_get(json_object_get(first, "weights"), "sha256"));
     med_report_fact(work, "Images", "%s, %d synthetic images", work->options->path, list->n);
     if (model) med_report_fact(work, "Model", "%s", model);
     if (weights) med_report_fact(work, "Weights", "SHA-256 %.16s", weights);
@@ -291,7 +291,10 @@ med_status med_report_from_synth(med_report_work *work) {
     if (status == MED_OK) work->table = med_table_create(&work->mods);
     if (status == MED_OK) status = open_data(work, &list);
     if (status == MED_OK) tell_facts(work, &list);
-    if (status == MED_OK && work->data) status = fit_opponents(work, &list);
+    if (status == MED_OK && work->data && work->data->n_folds)
+        status = fit_opponents(work, &list);
+    else if (status == MED_OK)
+        med_report_fact(work, "Opponents", "none: no data set whose splits name training cases");
     if (status == MED_OK) status = judge_items(work, &list);
     items_free(&list);
     return status;

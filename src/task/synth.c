@@ -46,7 +46,8 @@ static void free_plan(pass_plan *p, int n_levels) {
     free(p);
 }
 
-med_status med_synth_model_open(const char *weights_path, const int slice[2], const med_strings *set, med_synth_model **out) {
+med_status med_synth_model_open(const char *weights_path, const int slice[2], const med_strings *set,
+                                med_synth_model **out) {
     *out = NULL;
     med_synth_model *m = med_alloc(sizeof *m);
     med_status status = med_mmhvae_load(weights_path, slice, set, &m->own_weights, &m->config);
@@ -103,7 +104,7 @@ static med_status bind_all(const med_synth_model *m, pass_plan *p) {
         med_assert(t && med_shape_equal(t->shape, med_val_shape(p->graph, v))); /* checked on loading */
         med_plan_bind(p->plan, v, t->data);
     }
-    MED_MODSET_EACH(j, p->given) MED_TRY(bind_buffer(p, p->features.x[j], "input slices", &p->image[j]));
+    MED_MODSET_EACH (j, p->given) MED_TRY(bind_buffer(p, p->features.x[j], "input slices", &p->image[j]));
     for (int l = 0; l <= m->config.pools; l++)
         if (p->pass.eps[l].id >= 0) MED_TRY(bind_buffer(p, p->pass.eps[l], "latent noise", &p->noise[l]));
     return MED_OK;
@@ -112,9 +113,10 @@ static med_status bind_all(const med_synth_model *m, pass_plan *p) {
 static med_status build_plan(med_synth_model *m, pass_plan *p) {
     p->graph = med_graph_create();
     med_mmhvae_encode(p->graph, &m->config, p->given, p->n, &p->features);
-    med_mmhvae_pass_options o = {.given = p->given, .target = p->target, .temperature = p->temperature, .name = "synth"};
+    med_mmhvae_pass_options o = {
+        .given = p->given, .target = p->target, .temperature = p->temperature, .name = "synth"};
     med_mmhvae_generate(p->graph, &m->config, &p->features, p->n, o, &p->pass);
-    MED_MODSET_EACH(j, p->target) med_output(p->graph, p->pass.out[j]);
+    MED_MODSET_EACH (j, p->target) med_output(p->graph, p->pass.out[j]);
     MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = m->workspace, .is_frozen = true}, &p->plan));
     return bind_all(m, p);
 }
@@ -214,7 +216,7 @@ static void draw_noise(const job *b, pass_plan *p, const int *slices, int draw) 
 
 static void add_draw(const job *b, const pass_plan *p) {
     size_t n = (size_t)p->n * (size_t)b->slicer.height * (size_t)b->slicer.width;
-    MED_MODSET_EACH(j, p->target) {
+    MED_MODSET_EACH (j, p->target) {
         const float *image = med_plan_data(p->plan, p->pass.out[j]);
         for (size_t i = 0; i < n; i++) b->sum[j][i] += image[i];
         if (b->sd)
@@ -230,23 +232,24 @@ static double deviation(double sum, double square, int n) {
 
 static void finish(const job *b, const pass_plan *p, const int *slices, int n_draws) {
     size_t n = (size_t)b->slicer.height * (size_t)b->slicer.width;
-    MED_MODSET_EACH(j, p->target) for (int i = 0; i < p->n; i++) {
-        double *sum = b->sum[j] + (size_t)i * n;
-        put_back(&b->slicer, sum, 1.0 / n_draws, b->out[j], slices[i]);
-        if (!b->sd) continue;
-        double *square = b->square[j] + (size_t)i * n;
-        for (size_t k = 0; k < n; k++) square[k] = deviation(sum[k], square[k], n_draws);
-        put_back(&b->slicer, square, 1, b->sd[j], slices[i]);
-    }
+    MED_MODSET_EACH (j, p->target)
+        for (int i = 0; i < p->n; i++) {
+            double *sum = b->sum[j] + (size_t)i * n;
+            put_back(&b->slicer, sum, 1.0 / n_draws, b->out[j], slices[i]);
+            if (!b->sd) continue;
+            double *square = b->square[j] + (size_t)i * n;
+            for (size_t k = 0; k < n; k++) square[k] = deviation(sum[k], square[k], n_draws);
+            put_back(&b->slicer, square, 1, b->sd[j], slices[i]);
+        }
 }
 
 static med_status run_slices(const job *b, const int *slices, int n) {
     pass_plan *p;
     MED_TRY(find_plan(b->model, b->options, n, &p));
     size_t n_pixels = (size_t)b->slicer.height * (size_t)b->slicer.width;
-    MED_MODSET_EACH(j, p->given)
+    MED_MODSET_EACH (j, p->given)
         for (int i = 0; i < n; i++) cut(&b->slicer, b->inputs[j], slices[i], p->image[j] + (size_t)i * n_pixels);
-    MED_MODSET_EACH(j, p->target) {
+    MED_MODSET_EACH (j, p->target) {
         memset(b->sum[j], 0, (size_t)n * n_pixels * sizeof(double));
         if (b->sd) memset(b->square[j], 0, (size_t)n * n_pixels * sizeof(double));
     }
@@ -285,7 +288,7 @@ static med_status create_filled(med_grid grid, float value, med_volume **out) {
 
 static med_status prepare(job *b, med_grid grid) {
     size_t n = SLICES_AT_ONCE * (size_t)b->slicer.height * (size_t)b->slicer.width;
-    MED_MODSET_EACH(j, b->options->target) {
+    MED_MODSET_EACH (j, b->options->target) {
         MED_TRY(create_filled(grid, -1, &b->out[j]));
         if (b->sd) MED_TRY(create_filled(grid, 0, &b->sd[j]));
         b->sum[j] = med_alloc(n * sizeof(double));
@@ -294,44 +297,55 @@ static med_status prepare(job *b, med_grid grid) {
     return MED_OK;
 }
 
-typedef struct grid_text { char text[128]; } grid_text;
+typedef struct grid_text {
+    char text[128];
+} grid_text;
 
 static grid_text print_grid(med_grid grid) {
     grid_text out;
     double s[3];
     med_grid_spacing(grid, s);
-    snprintf(out.text, sizeof out.text, "%d x %d x %d voxels of %.4g x %.4g x %.4g mm, first at (%.4g, %.4g, %.4g)", grid.n[0], grid.n[1],
-             grid.n[2], s[0], s[1], s[2], grid.affine.m[0][3], grid.affine.m[1][3], grid.affine.m[2][3]);
+    snprintf(out.text, sizeof out.text, "%d x %d x %d voxels of %.4g x %.4g x %.4g mm, first at (%.4g, %.4g, %.4g)",
+             grid.n[0], grid.n[1], grid.n[2], s[0], s[1], s[2], grid.affine.m[0][3], grid.affine.m[1][3],
+             grid.affine.m[2][3]);
     return out;
 }
 
 /* Grids written by different programs differ by the rounding of float32 affines. */
 static const double corner_tolerance_mm = 0.01;
 
-static med_status check_inputs(const med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS], const med_synth_options *o) {
+static med_status check_inputs(const med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
+                               const med_synth_options *o) {
     const med_mmhvae_config *c = &m->config;
     med_modset known = ((med_modset)1 << c->n_mods) - 1;
     if (!(o->given & known) || !(o->target & known) || (o->given | o->target) & ~known)
         return med_fail(MED_EUSAGE, "nothing to do: name at least one given and one target modality of the model");
     int first = med_modset_first(o->given);
-    MED_MODSET_EACH(j, o->given) {
+    MED_MODSET_EACH (j, o->given) {
         if (!inputs[j]) return med_fail(MED_EUSAGE, "modality %s is given, but there is no image of it", c->mods[j]);
         if (!med_grid_equal(inputs[first]->grid, inputs[j]->grid, corner_tolerance_mm))
-            return med_fail(MED_EUSAGE, "the images lie on different grids: %s has %s; %s has %s: resample them to one grid first", c->mods[first],
-                            print_grid(inputs[first]->grid).text, c->mods[j], print_grid(inputs[j]->grid).text);
+            return med_fail(
+                MED_EUSAGE, "the images lie on different grids: %s has %s; %s has %s: resample them to one grid first",
+                c->mods[first], print_grid(inputs[first]->grid).text, c->mods[j], print_grid(inputs[j]->grid).text);
     }
     return MED_OK;
 }
 
-med_status med_synth_run(med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS], const med_synth_options *options,
-                         med_volume *out[MED_MAX_MODS], med_volume *sd[MED_MAX_MODS]) {
+med_status med_synth_run(med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
+                         const med_synth_options *options, med_volume *out[MED_MAX_MODS],
+                         med_volume *sd[MED_MAX_MODS]) {
     for (int j = 0; j < MED_MAX_MODS; j++) {
         out[j] = NULL;
         if (sd) sd[j] = NULL;
     }
     MED_TRY(check_inputs(m, inputs, options));
     const med_volume *mask = inputs[med_modset_first(options->given)];
-    job b = {.model = m, .options = options, .inputs = inputs, .out = out, .sd = sd, .slicer = slicer_of(&m->config, mask->grid)};
+    job b = {.model = m,
+             .options = options,
+             .inputs = inputs,
+             .out = out,
+             .sd = sd,
+             .slicer = slicer_of(&m->config, mask->grid)};
     med_status status = prepare(&b, mask->grid);
     if (status == MED_OK) status = run_all(&b, mask);
     for (int j = 0; j < MED_MAX_MODS; j++) {

@@ -29,9 +29,9 @@ typedef struct med_synth_options {
 
 /* inputs[j] (NULL: missing) at network scale, all on one grid of any size; slices are planes of axis 2, centred in the
  * model's grid by crop or background padding and put back (what was cropped is background). Slices whose field of view
- * (first given > -1) is empty are -1. out[j] (and sd[j] when sd is not NULL) are created for every target on the inputs'
- * grid, network scale; the others are NULL. sd: standard deviation over the draws (n - 1), 0 where nothing was drawn.
- * Noise depends on seed, level, draw and slice number only: not on threads, batches or other cases.
+ * (first given > -1) is empty are -1. out[j] (and sd[j] when sd is not NULL) are created for every target on the
+ * inputs' grid, network scale; the others are NULL. sd: standard deviation over the draws (n - 1), 0 where nothing was
+ * drawn. Noise depends on seed, level, draw and slice number only: not on threads, batches or other cases.
  * MED_EUSAGE: a given modality without input, grids that differ (both are printed). */
 MED_CHECK med_status med_synth_run(med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
                                    const med_synth_options *options, med_volume *out[MED_MAX_MODS],

@@ -54,14 +54,16 @@ static med_status list_images(job *b) {
     const med_strings *images = &b->config->images;
     source *s = b->sources = med_alloc(sizeof *s);
     b->n_sources = 1;
-    if (images->n > MED_MAX_MODS) return med_fail(MED_EUSAGE, "--image: %d images, at most %d are possible", images->n, MED_MAX_MODS);
+    if (images->n > MED_MAX_MODS)
+        return med_fail(MED_EUSAGE, "--image: %d images, at most %d are possible", images->n, MED_MAX_MODS);
     for (int i = 0; i < images->n; i++) {
         const char *text = images->item[i], *equals = strchr(text, '=');
         if (!equals || equals == text || !equals[1] || equals - text >= MED_MOD_NAME)
             return med_fail(MED_EUSAGE, "--image %s: expected MOD=FILE", text);
         add_image(s, text, (size_t)(equals - text), med_strdup(equals + 1));
         for (int k = 0; k < i; k++)
-            if (!strcmp(s->mod[k], s->mod[i])) return med_fail(MED_EUSAGE, "--image: modality %s is there twice", s->mod[i]);
+            if (!strcmp(s->mod[k], s->mod[i]))
+                return med_fail(MED_EUSAGE, "--image: modality %s is there twice", s->mod[i]);
     }
     s->name = case_name_of(s->path[0], s->mod[0]);
     return MED_OK;
@@ -75,7 +77,8 @@ static med_status list_dataset(job *b) {
     for (int i = 0; i < d->n_cases; i++) {
         source *s = &b->sources[i];
         s->name = med_strdup(d->cases[i].name);
-        MED_MODSET_EACH(j, d->cases[i].observed) add_image(s, d->mods[j], strlen(d->mods[j]), med_case_path(&d->cases[i], d->mods[j], NULL));
+        MED_MODSET_EACH (j, d->cases[i].observed)
+            add_image(s, d->mods[j], strlen(d->mods[j]), med_case_path(&d->cases[i], d->mods[j], NULL));
     }
     med_dataset_free(d);
     return MED_OK;
@@ -105,7 +108,7 @@ static void find_slice_size(const job *b, int slice[2]) {
 
 static char *list_names(const med_mmhvae_config *c, med_modset set, const char *separator) {
     char *list = med_strdup("");
-    MED_MODSET_EACH(j, set) {
+    MED_MODSET_EACH (j, set) {
         char *longer = med_format("%s%s%s", list, *list ? separator : "", c->mods[j]);
         free(list);
         list = longer;
@@ -126,8 +129,8 @@ static med_status fail_unknown(const med_mmhvae_config *c, const char *option, c
     for (int j = 0; j < c->n_mods; j++) names[j] = c->mods[j];
     const char *nearest = med_nearest(name, names);
     char *list = list_names(c, all_mods(c), ", ");
-    med_status status = med_fail(MED_EUSAGE, "--%s: the model has no modality '%s'%s%s%s; it has %s", option, name, nearest ? " (did you mean '" : "",
-                                 nearest ? nearest : "", nearest ? "'?)" : "", list);
+    med_status status = med_fail(MED_EUSAGE, "--%s: the model has no modality '%s'%s%s%s; it has %s", option, name,
+                                 nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "", list);
     free(list);
     return status;
 }
@@ -161,8 +164,10 @@ static med_status choose(const job *b, const source *s, med_modset *given, med_m
     *target = b->target ? b->target : all_mods(c) & ~*given;
     med_modset missing = *given & ~observed;
     if (!missing && *given) return MED_OK;
-    char *there = list_names(c, observed, ", "), *names = list_names(c, missing ? missing : all_mods(c), missing ? ", " : " or ");
-    med_status status = missing ? med_fail(MED_EUSAGE, "%s: --given names %s, which this case has not; it has %s", s->name, names, *there ? there : "none of the model")
+    char *there = list_names(c, observed, ", "),
+         *names = list_names(c, missing ? missing : all_mods(c), missing ? ", " : " or ");
+    med_status status = missing ? med_fail(MED_EUSAGE, "%s: --given names %s, which this case has not; it has %s",
+                                           s->name, names, *there ? there : "none of the model")
                                 : med_fail(MED_EINPUT, "%s: no image of a modality of the model (%s)", s->name, names);
     free(there);
     free(names);
@@ -176,19 +181,22 @@ static med_status check_free(const job *b, const source *s) {
     const med_mmhvae_config *c = med_synth_model_config(b->model);
     med_modset given, target;
     if (choose(b, s, &given, &target) != MED_OK) return MED_OK; /* reported when its turn comes */
-    MED_MODSET_EACH(j, target) for (int e = 0; e < 3; e++) {
-        if (e == 1 && !b->config->uncertainty) continue;
-        char *path = med_synth_path(b->config, s->name, c->mods[j], med_synth_endings[e]);
-        med_status status = med_path_exists(path) ? med_fail(MED_EUSAGE, "%s is there already: remove it or choose another OUT", path) : MED_OK;
-        free(path);
-        MED_TRY(status);
-    }
+    MED_MODSET_EACH (j, target)
+        for (int e = 0; e < 3; e++) {
+            if (e == 1 && !b->config->uncertainty) continue;
+            char *path = med_synth_path(b->config, s->name, c->mods[j], med_synth_endings[e]);
+            med_status status = med_path_exists(path)
+                                    ? med_fail(MED_EUSAGE, "%s is there already: remove it or choose another OUT", path)
+                                    : MED_OK;
+            free(path);
+            MED_TRY(status);
+        }
     return MED_OK;
 }
 
 static med_status load_inputs(const job *b, const source *s, med_modset given, med_volume *inputs[], json_t *hashes) {
     const med_mmhvae_config *c = med_synth_model_config(b->model);
-    MED_MODSET_EACH(j, given) {
+    MED_MODSET_EACH (j, given) {
         const char *path = path_of(s, c->mods[j]);
         char hex[65], *full = realpath(path, NULL);
         json_t *entry = json_object();
@@ -202,11 +210,13 @@ static med_status load_inputs(const job *b, const source *s, med_modset given, m
     return MED_OK;
 }
 
-static med_status save_outputs(const job *b, const source *s, med_volume *out[], med_volume *sd[], const json_t *hashes, json_t *files) {
+static med_status save_outputs(const job *b, const source *s, med_volume *out[], med_volume *sd[], const json_t *hashes,
+                               json_t *files) {
     const med_mmhvae_config *c = med_synth_model_config(b->model);
     for (int j = 0; j < c->n_mods; j++) {
         if (!out[j]) continue;
-        MED_TRY(med_synth_image_save(b->config, b->model, &(med_synth_image){s->name, c->mods[j], out[j], sd[j], hashes}));
+        MED_TRY(
+            med_synth_image_save(b->config, b->model, &(med_synth_image){s->name, c->mods[j], out[j], sd[j], hashes}));
         char *path = med_synth_path(b->config, s->name, c->mods[j], med_synth_endings[0]);
         json_object_set_new(files, c->mods[j], json_string(path));
         free(path);
@@ -221,7 +231,9 @@ static med_status run_volumes(const job *b, const source *s, med_modset given, m
     const med_synth_options o = {.given = given, .target = target, .temperature = b->config->temperature,
                                  .n_samples = b->config->n_samples, .seed = b->config->seed};
     med_status status = load_inputs(b, s, given, inputs, hashes);
-    if (status == MED_OK) status = med_synth_run(b->model, (const med_volume *const *)inputs, &o, out, b->config->uncertainty ? sd : NULL);
+    if (status == MED_OK)
+        status =
+            med_synth_run(b->model, (const med_volume *const *)inputs, &o, out, b->config->uncertainty ? sd : NULL);
     if (status == MED_OK) status = save_outputs(b, s, out, sd, hashes, files);
     for (int j = 0; j < MED_MAX_MODS; j++) {
         med_volume_free(inputs[j]);
@@ -240,7 +252,7 @@ static double now(void) {
 
 static json_t *names_to_json(const med_mmhvae_config *c, med_modset set) {
     json_t *array = json_array();
-    MED_MODSET_EACH(j, set) json_array_append_new(array, json_string(c->mods[j]));
+    MED_MODSET_EACH (j, set) json_array_append_new(array, json_string(c->mods[j]));
     return array;
 }
 
@@ -254,7 +266,8 @@ static med_status run_case(job *b, const source *s, json_t *entry) {
     if (!target) {
         b->n_skipped++;
         json_object_set_new(entry, "skipped", json_true());
-        if (b->n_sources == 1) return med_fail(MED_EUSAGE, "%s: no modality is missing: say what to make with --target", s->name);
+        if (b->n_sources == 1)
+            return med_fail(MED_EUSAGE, "%s: no modality is missing: say what to make with --target", s->name);
         med_info("%s: no modality is missing, skipped", s->name);
         return MED_OK;
     }
@@ -288,7 +301,9 @@ static med_status run_all(job *b) {
         if (!first_message) first_message = med_strdup(med_message());
     }
     med_status status = MED_OK;
-    if (b->n_failed) status = med_fail(MED_EFAIL, "%d of %d cases failed, the first with: %s", b->n_failed, b->n_sources, first_message);
+    if (b->n_failed)
+        status =
+            med_fail(MED_EFAIL, "%d of %d cases failed, the first with: %s", b->n_failed, b->n_sources, first_message);
     else if (b->n_skipped == b->n_sources)
         status = med_fail(MED_EUSAGE, "no case lacks a modality: say what to make with --target");
     free(first_message);

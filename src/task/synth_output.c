@@ -50,12 +50,13 @@ static med_status save_sd(const med_synth_config *c, const med_synth_image *imag
     return status;
 }
 
-static json_t *describe(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image, const med_synth_scale *scale) {
+static json_t *describe(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image,
+                        const med_synth_scale *scale) {
     json_t *j = json_object(), *weights = json_object(), *given = json_array();
     char *data = c->in ? realpath(c->in, NULL) : NULL; /* so that a report finds it from anywhere */
     const char *mod;
     json_t *unused;
-    json_object_foreach((json_t *)image->inputs, mod, unused) json_array_append_new(given, json_string(mod));
+    json_object_foreach ((json_t *)image->inputs, mod, unused) json_array_append_new(given, json_string(mod));
     json_object_set_new(weights, "path", json_string(c->weights));
     json_object_set_new(weights, "sha256", json_string(med_synth_model_hash(m)));
 
@@ -75,13 +76,16 @@ static json_t *describe(const med_synth_config *c, const med_synth_model *m, con
     json_object_set_new(j, "scale", json_string(scale->name));
     json_object_set_new(j, "range", json_pack("[f,f]", scale->lo, scale->hi));
     json_object_set_new(j, "background", json_real(scale->lo));
-    if (image->sd) json_object_set_new(j, "uncertainty", json_string("standard deviation over the samples, in -sd.nii.gz, same scale"));
+    if (image->sd)
+        json_object_set_new(j, "uncertainty",
+                            json_string("standard deviation over the samples, in -sd.nii.gz, same scale"));
     json_object_set_new(j, "medley", json_string(MEDLEY_VERSION));
     if (c->command_line) json_object_set_new(j, "command", json_string(c->command_line));
     return j;
 }
 
-static med_status save_sidecar(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image, const med_synth_scale *scale) {
+static med_status save_sidecar(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image,
+                               const med_synth_scale *scale) {
     json_t *sidecar = describe(c, m, image, scale);
     char *text = json_dumps(sidecar, JSON_INDENT(2)), *line = med_format("%s\n", text ? text : "{}");
     json_decref(sidecar);

@@ -24,6 +24,7 @@ typedef struct med_synth_image {
 extern const char *const med_synth_endings[3]; /* ".nii.gz", "-sd.nii.gz", ".json" */
 char *med_synth_path(const med_synth_config *c, const char *case_name, const char *mod, const char *ending);
 
-MED_CHECK med_status med_synth_image_save(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image);
+MED_CHECK med_status med_synth_image_save(const med_synth_config *c, const med_synth_model *m,
+                                          const med_synth_image *image);
 
 #endif

@@ -95,13 +95,15 @@ static void an_open_size_is_said(void **state) {
 
 static void bad_input(void **state) {
     (void)state;
-    char *out = med_path_join(folder, "out.safetensors"), *text = med_path_join(folder, "text"), *half = med_path_join(folder, "half.pth");
+    char *out = med_path_join(folder, "out.safetensors"), *text = med_path_join(folder, "text"),
+         *half = med_path_join(folder, "half.pth");
     assert_program(2, "no such file", "export %s/absent.pth %s", folder, out);
     assert_program(2, "folder", "export %s %s", folder, out);
     assert_ok(med_file_write(text, "not weights at all, but a text\n", 31));
     assert_program(2, "not safetensors", "export %s %s", text, out);
     assert_program(2, "did you mean 'size'", "export %s/weights.pth %s --set siz=32,40", golden(), out);
-    assert_program(2, "size 32,32 gives a bottleneck of 16 cells, the weights are for 20", "export %s/weights.pth %s --set size=32,32", golden(), out);
+    assert_program(2, "size 32,32 gives a bottleneck of 16 cells, the weights are for 20",
+                   "export %s/weights.pth %s --set size=32,32", golden(), out);
     assert_program(2, "folder does not exist", "export %s/weights.pth %s/no/out.safetensors", golden(), folder);
     assert_program(2, "cannot write", "export %s/weights.pth %s", golden(), folder);
     char command[1024];

@@ -42,8 +42,17 @@ static void save_scan(const char *path, int nx, uint64_t seed) {
 static int set_up(void **state) {
     (void)state;
     folder = testing_folder();
-    med_mmhvae_config c = {.n_mods = 3, .mods = {"us", "t2", "flair"}, .height = 16, .width = 24, .base = 4, .max = 8,
-                           .pools = 2, .nfinal = 4, .nblocks = 1, .se = true, .residual = true};
+    med_mmhvae_config c = {.n_mods = 3,
+                           .mods = {"us", "t2", "flair"},
+                           .height = 16,
+                           .width = 24,
+                           .base = 4,
+                           .max = 8,
+                           .pools = 2,
+                           .nfinal = 4,
+                           .nblocks = 1,
+                           .se = true,
+                           .residual = true};
     med_weights *w;
     assert_ok(med_mmhvae_init(&c, 3, &w));
     assert_ok(med_weights_save(w, in_folder("w.safetensors")));
@@ -108,10 +117,14 @@ static void every_form_of_input_gives_the_same(void **state) {
     assert_program(0, "A: us+t2 -> flair", "synth %s/w.safetensors %s/data/A %s/case", folder, folder, folder);
     assert_ok(med_dir_create(in_folder("flat")));
     char command[2048];
-    snprintf(command, sizeof command, "cp %s/data/A/* %s/data/B/* %s/flat/ && cp %s/data/A/A-t2.nii.gz %s/other.nii.gz", folder, folder, folder, folder, folder);
+    snprintf(command, sizeof command, "cp %s/data/A/* %s/data/B/* %s/flat/ && cp %s/data/A/A-t2.nii.gz %s/other.nii.gz",
+             folder, folder, folder, folder, folder);
     assert_int_equal(system(command), 0);
     assert_program(0, "B: us -> t2, flair", "synth %s/w.safetensors %s/flat %s/from-flat", folder, folder, folder);
-    assert_program(0, "", "synth %s/w.safetensors %s/images --image us=%s/data/A/A-us.nii.gz --image t2=%s/other.nii.gz --threads 1", folder, folder, folder, folder);
+    assert_program(
+        0, "",
+        "synth %s/w.safetensors %s/images --image us=%s/data/A/A-us.nii.gz --image t2=%s/other.nii.gz --threads 1",
+        folder, folder, folder, folder);
     assert_equal_files(in_folder("case/A-flair.nii.gz"), in_folder("from-flat/A-flair.nii.gz"));
     assert_equal_files(in_folder("case/A-flair.nii.gz"), in_folder("images/A-flair.nii.gz"));
     assert_program(0, "", "synth %s/w.safetensors %s/data/A %s/again --seed 1", folder, folder, folder);
@@ -126,10 +139,12 @@ static void scales_are_of_one_image(void **state) {
     static const char *const scales[] = {"unit", "network", "release"};
     med_volume *v[3];
     for (int s = 0; s < 3; s++) {
-        assert_program(0, "", "synth %s/w.safetensors %s/data/B %s/%s --scale %s --target t2", folder, folder, folder, scales[s], scales[s]);
+        assert_program(0, "", "synth %s/w.safetensors %s/data/B %s/%s --scale %s --target t2", folder, folder, folder,
+                       scales[s], scales[s]);
         v[s] = load(in_folder("%s/B-t2.nii.gz", scales[s]));
     }
-    assert_true(v[0]->stored_type == MED_VOXEL_F32 && v[1]->stored_type == MED_VOXEL_F32 && v[2]->stored_type == MED_VOXEL_U8);
+    assert_true(v[0]->stored_type == MED_VOXEL_F32 && v[1]->stored_type == MED_VOXEL_F32 &&
+                v[2]->stored_type == MED_VOXEL_U8);
     for (size_t i = 0; i < med_grid_count(v[0]->grid); i++) {
         double y = v[1]->voxel[i];
         assert_true(fabs(v[0]->voxel[i] - (y + 1) / 2) <= 1e-7);
@@ -140,7 +155,10 @@ static void scales_are_of_one_image(void **state) {
 
 static void the_sidecar_tells_all(void **state) {
     (void)state;
-    assert_program(0, "", "synth %s/w.safetensors %s/data/A %s/out --given us --target flair,us --temperature 0.3 --samples 3 --uncertainty --seed 11", folder, folder, folder);
+    assert_program(0, "",
+                   "synth %s/w.safetensors %s/data/A %s/out --given us --target flair,us --temperature 0.3 --samples 3 "
+                   "--uncertainty --seed 11",
+                   folder, folder, folder);
     assert_int_equal(count_files(in_folder("out")), 6);
     json_t *j = json_load_file(in_folder("out/A-flair.json"), 0, NULL);
     assert_non_null(j);
@@ -148,9 +166,11 @@ static void the_sidecar_tells_all(void **state) {
     const char *a, *b, *c, *target, *given, *scale;
     double t, lo, hi;
     int synthetic, seed, samples;
-    assert_int_equal(json_unpack(j, "{s:b, s:s, s:[s!], s:f, s:i, s:i, s:s, s:[f,f], s:{s:{s:s, s:s}}, s:{s:s}}", "synthetic", &synthetic, "target", &target, "given",
-                                 &given, "temperature", &t, "seed", &seed, "samples", &samples, "scale", &scale, "range", &lo, &hi, "inputs", "us", "path", &a,
-                                 "sha256", &b, "weights", "sha256", &c), 0);
+    assert_int_equal(json_unpack(j, "{s:b, s:s, s:[s!], s:f, s:i, s:i, s:s, s:[f,f], s:{s:{s:s, s:s}}, s:{s:s}}",
+                                 "synthetic", &synthetic, "target", &target, "given", &given, "temperature", &t, "seed",
+                                 &seed, "samples", &samples, "scale", &scale, "range", &lo, &hi, "inputs", "us", "path",
+                                 &a, "sha256", &b, "weights", "sha256", &c),
+                     0);
     assert_true(synthetic && t == 0.3 && seed == 11 && samples == 3 && lo == 0 && hi == 1);
     assert_string_equal(target, "flair");
     assert_string_equal(given, "us");
@@ -179,22 +199,26 @@ static void wrong_usage(void **state) {
     assert_program(2, "expected MOD=FILE", "synth %s %s --image x.nii", w, out);
     assert_program(2, "us is there twice", "synth %s %s --image us=x.nii --image us=y.nii", w, out);
     assert_program(2, "no modality 'T2' (did you mean 't2'?)", "synth %s %s --image T2=x.nii", w, out);
-    assert_program(2, "--given: the model has no modality 'cet1'; it has us, t2, flair", "synth %s %s %s --given cet1", w, a, out);
+    assert_program(2, "--given: the model has no modality 'cet1'; it has us, t2, flair", "synth %s %s %s --given cet1",
+                   w, a, out);
     assert_program(2, "did you mean 'flair'", "synth %s %s %s --target flairs", w, a, out);
-    assert_program(2, "--given names flair, which this case has not; it has us, t2", "synth %s %s %s --given us,flair", w, a, out);
+    assert_program(2, "--given names flair, which this case has not; it has us, t2", "synth %s %s %s --given us,flair",
+                   w, a, out);
     assert_program(2, "no modality is missing", "synth %s %s %s", w, in_folder("data/C"), out);
     assert_program(2, "--samples 2 or more", "synth %s %s %s --uncertainty", w, a, out);
     assert_program(2, "from 0 to 2", "synth %s %s %s --temperature 3", w, a, out);
     assert_program(2, "unit network release", "synth %s %s %s --scale big", w, a, out);
     assert_program(2, "did you mean 'size'", "synth %s %s %s --set sise=3", w, a, out);
-    assert_program(2, "size 16,16 gives a bottleneck of 16 cells, the weights are for 24", "synth %s %s %s --set size=16,16", w, a, out);
+    assert_program(2, "size 16,16 gives a bottleneck of 16 cells, the weights are for 24",
+                   "synth %s %s %s --set size=16,16", w, a, out);
     assert_false(med_path_exists(in_folder("out/A-flair.nii.gz")));
 }
 
 static void unusable_input(void **state) {
     (void)state;
     char *w = in_folder("w.safetensors"), *out = in_folder("out");
-    assert_program(2, "absent.safetensors: no such file", "synth %s/absent.safetensors %s/data/A %s", folder, folder, out);
+    assert_program(2, "absent.safetensors: no such file", "synth %s/absent.safetensors %s/data/A %s", folder, folder,
+                   out);
     assert_program(2, "absent", "synth %s %s/absent %s", w, folder, out);
     assert_ok(med_dir_create(in_folder("nothing")));
     assert_program(2, "no images", "synth %s %s/nothing %s", w, folder, out);
@@ -207,14 +231,16 @@ static void unusable_input(void **state) {
 
     assert_ok(med_dir_create(in_folder("foreign")));
     save_scan(in_folder("foreign/X-pd.nii.gz"), NX, 1);
-    assert_program(2, "X: no image of a modality of the model (us or t2 or flair)", "synth %s %s/foreign %s", w, folder, out);
+    assert_program(2, "X: no image of a modality of the model (us or t2 or flair)", "synth %s %s/foreign %s", w, folder,
+                   out);
     assert_int_equal(count_files(out), 0);
 }
 
 static void one_bad_case_does_not_stop_the_others(void **state) {
     (void)state;
     assert_ok(med_file_write(in_folder("data/A/A-t2.nii.gz"), "not an image", 12));
-    program_result r = program_run("synth %s/w.safetensors %s/data %s/out --target flair --json", folder, folder, folder);
+    program_result r =
+        program_run("synth %s/w.safetensors %s/data %s/out --target flair --json", folder, folder, folder);
     assert_int_equal(r.exit_code, 1);
     assert_non_null(strstr(r.err, "1 of 3 cases failed"));
     assert_non_null(json_object_get(json_array_get(json_object_get(r.json, "cases"), 0), "error"));
@@ -253,7 +279,8 @@ static void compare_golden(const char *golden, const char *given, const char *ou
         snprintf(path, sizeof path, "%s/expected/%s/P01-%s.nii.gz", golden, given, mods[j]);
         med_volume *expected = load(path), *got = load(in_folder("%s/P01-%s.nii.gz", out, mods[j]));
         assert_true(med_grid_equal(expected->grid, got->grid, 1e-3));
-        for (size_t i = 0; i < med_grid_count(got->grid); i++) assert_true(fabsf(expected->voxel[i] - got->voxel[i]) <= 2e-3f); /* of the fixture */
+        for (size_t i = 0; i < med_grid_count(got->grid); i++)
+            assert_true(fabsf(expected->voxel[i] - got->voxel[i]) <= 2e-3f); /* of the fixture */
         med_volume_free(expected);
         med_volume_free(got);
     }
@@ -266,26 +293,37 @@ static void golden_from_all_kinds_of_weights(void **state) {
     snprintf(golden, sizeof golden, "%s/golden/synth", shared ? shared : "");
     if (!med_path_is_dir(golden)) skip();
     static const char *const weights[] = {"weights.pth", "weights-legacy.pth", "weights.safetensors"};
-    static const char *const rows[][2] = {{"us", "us"}, {"t2+flair", "t2,flair"}, {"us+t2+cet1+flair", "us,t2,cet1,flair"}};
+    static const char *const rows[][2] = {
+        {"us", "us"}, {"t2+flair", "t2,flair"}, {"us+t2+cet1+flair", "us,t2,cet1,flair"}};
     for (int w = 0; w < 3; w++)
         for (int r = 0; r < 3; r++) {
             char *out = med_format("out-%d-%d", w, r);
-            assert_program(0, "", "synth %s/%s %s/case %s/%s --given %s --target us,t2,cet1,flair --temperature 0 --scale network", golden, weights[w], golden,
-                           folder, out, rows[r][1]);
+            assert_program(
+                0, "", "synth %s/%s %s/case %s/%s --given %s --target us,t2,cet1,flair --temperature 0 --scale network",
+                golden, weights[w], golden, folder, out, rows[r][1]);
             compare_golden(golden, rows[r][0], out);
             free(out);
         }
     assert_program(0, "", "export %s/weights.pth %s/ours.safetensors", golden, folder); /* the size stays open */
-    assert_program(0, "", "synth %s/ours.safetensors %s/case %s/ours --given us --target us,t2,cet1,flair --temperature 0 --scale network", folder, golden, folder);
+    assert_program(0, "",
+                   "synth %s/ours.safetensors %s/case %s/ours --given us --target us,t2,cet1,flair --temperature 0 "
+                   "--scale network",
+                   folder, golden, folder);
     compare_golden(golden, "us", "ours");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_data_set_is_completed), TEST(every_form_of_input_gives_the_same),    TEST(scales_are_of_one_image),
-        TEST(the_sidecar_tells_all),   TEST(wrong_usage),                           TEST(unusable_input),
-        TEST(nothing_is_overwritten),  TEST(one_bad_case_does_not_stop_the_others), TEST(failing_disk_leaves_nothing_half_written),
+        TEST(a_data_set_is_completed),
+        TEST(every_form_of_input_gives_the_same),
+        TEST(scales_are_of_one_image),
+        TEST(the_sidecar_tells_all),
+        TEST(wrong_usage),
+        TEST(unusable_input),
+        TEST(nothing_is_overwritten),
+        TEST(one_bad_case_does_not_stop_the_others),
+        TEST(failing_disk_leaves_nothing_half_written),
         TEST(golden_from_all_kinds_of_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static void try_bytes(const uint8_t *data, size_t n) {
         med_volume_free(v);
     } else {
         n_refused++;
-        assert_int_equal(status, MED_EFORMAT);
+        assert_true(status == MED_EFORMAT || status == MED_EINPUT); /* a letter changed: the data are in another file */
         if (!strstr(med_message(), path) || strchr(med_message(), '\n')) fail_msg("message '%s'", med_message());
     }
 }
@@ -64,6 +64,8 @@ static void spoiled_bytes(void **state) {
     (void)state;
     spoil_all("plain.nii");
     spoil_all("packed.nii.gz");
+    spoil_all("text.nrrd");
+    spoil_all("text.mha");
 }
 
 int main(void) {

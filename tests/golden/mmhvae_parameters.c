@@ -29,7 +29,8 @@ static med_status find_in_fixture(void *context, const med_mmhvae_parameter *p) 
     const json_t *shape = json_object_get(json_object_get(fixture, "names"), release);
     if (!shape) fail_msg("%s: the release has no %s", p->name, release);
     assert_int_equal(json_array_size(shape), p->shape.rank);
-    for (int d = 0; d < p->shape.rank; d++) assert_int_equal(json_integer_value(json_array_get(shape, (size_t)d)), p->shape.dim[d]);
+    for (int d = 0; d < p->shape.rank; d++)
+        assert_int_equal(json_integer_value(json_array_get(shape, (size_t)d)), p->shape.dim[d]);
     char *back = med_mmhvae_name_from_release(release, config.base / 2 != config.nfinal);
     assert_string_equal(back, p->name);
     free(back);
@@ -50,7 +51,7 @@ static void names_and_shapes_are_the_release_s(void **state) {
 static void check_spots(const med_weights *w) {
     const char *release;
     json_t *ends;
-    json_object_foreach(json_object_get(fixture, "spot"), release, ends) {
+    json_object_foreach (json_object_get(fixture, "spot"), release, ends) {
         char *name = med_mmhvae_name_from_release(release, config.base / 2 != config.nfinal);
         const med_tensor *t = med_weights_find(w, name);
         assert_non_null(t);

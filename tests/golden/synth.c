@@ -40,10 +40,12 @@ static med_volume *load(const char *format, const char *folder, const char *mod)
 static void check_case(med_synth_model *m, const json_t *item, double max_tolerance, double rms_tolerance) {
     const med_mmhvae_config *c = med_synth_model_config(m);
     med_volume *inputs[MED_MAX_MODS] = {0}, *out[MED_MAX_MODS];
-    med_synth_options o = {.target = ((med_modset)1 << c->n_mods) - 1, .temperature = json_number_value(json_object_get(item, "temperature")), .n_samples = 1};
+    med_synth_options o = {.target = ((med_modset)1 << c->n_mods) - 1,
+                           .temperature = json_number_value(json_object_get(item, "temperature")),
+                           .n_samples = 1};
     size_t i;
     json_t *given;
-    json_array_foreach(json_object_get(item, "given"), i, given) {
+    json_array_foreach (json_object_get(item, "given"), i, given) {
         for (int j = 0; j < c->n_mods; j++) {
             if (strcmp(c->mods[j], json_string_value(given))) continue;
             o.given |= med_modset_of(j);
@@ -63,7 +65,8 @@ static void check_case(med_synth_model *m, const json_t *item, double max_tolera
             worst = fmax(worst, d);
             sum += d * d;
         }
-        print_message("%s, %s: largest difference %.1e, rms %.1e\n", json_string_value(json_object_get(item, "folder")), c->mods[j], worst, sqrt(sum / (double)n));
+        print_message("%s, %s: largest difference %.1e, rms %.1e\n", json_string_value(json_object_get(item, "folder")),
+                      c->mods[j], worst, sqrt(sum / (double)n));
         assert_true(worst <= max_tolerance);
         assert_true(sqrt(sum / (double)n) <= rms_tolerance);
         med_volume_free(expected);
@@ -81,16 +84,27 @@ static void check_weights(const char *name) {
     const json_t *tolerance = json_object_get(fixture, "tolerance");
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(fixture, "cases"), i, item)
-        check_case(m, item, json_real_value(json_object_get(tolerance, "max_abs")), json_real_value(json_object_get(tolerance, "rms")));
+    json_array_foreach (json_object_get(fixture, "cases"), i, item)
+        check_case(m, item, json_real_value(json_object_get(tolerance, "max_abs")),
+                   json_real_value(json_object_get(tolerance, "rms")));
     med_synth_model_free(m);
 }
 
-static void from_zip(void **state) { (void)state; check_weights("weights.pth"); }
-static void from_legacy(void **state) { (void)state; check_weights("weights-legacy.pth"); }
-static void from_safetensors(void **state) { (void)state; check_weights("weights.safetensors"); }
+static void from_zip(void **state) {
+    (void)state;
+    check_weights("weights.pth");
+}
+static void from_legacy(void **state) {
+    (void)state;
+    check_weights("weights-legacy.pth");
+}
+static void from_safetensors(void **state) {
+    (void)state;
+    check_weights("weights.safetensors");
+}
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(from_zip), cmocka_unit_test(from_legacy), cmocka_unit_test(from_safetensors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(from_zip), cmocka_unit_test(from_legacy),
+                                       cmocka_unit_test(from_safetensors)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -125,16 +125,21 @@ static void the_page_is_repeatable(void **state) {
     json_decref(json);
 }
 
-static void a_data_set_brings_the_opponents(void **state) {
+/* Only cases that splits.json names as training cases may teach the opponents. */
+static void a_data_set_with_splits_brings_the_opponents(void **state) {
     (void)state;
     med_report_options o = options();
     json_t *json = json_object();
     char *summary;
     o.data = data;
     assert_ok(med_report_write(&o, json, &summary));
+    assert_int_equal(json_array_size(json_object_get(json, "rows")), 1);
+    free(summary);
+    write_text(data, "splits.json", "[{\"train\":[\"c2\"],\"val\":[],\"test\":[\"c0\",\"c1\"]}]");
+    assert_ok(med_report_write(&o, json, &summary));
     assert_int_equal(json_array_size(json_object_get(json, "rows")), 3);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "wins"), "psnr")), 1);
-    assert_int_equal(count(o.out, "are also training cases"), 1); /* no splits: every case is in every part */
+    assert_int_equal(count(o.out, "1 of 3 scored cases are also training cases"), 1);
     free(summary);
     json_decref(json);
 }
@@ -202,7 +207,7 @@ int main(void) {
         cmocka_unit_test(images_are_scored_on_every_scale),
         cmocka_unit_test(the_page_stands_alone),
         cmocka_unit_test(the_page_is_repeatable),
-        cmocka_unit_test(a_data_set_brings_the_opponents),
+        cmocka_unit_test(a_data_set_with_splits_brings_the_opponents),
         cmocka_unit_test(bad_folders_are_named),
         cmocka_unit_test(bad_sidecars_are_named),
         cmocka_unit_test(bad_runs_are_named),

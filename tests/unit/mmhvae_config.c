@@ -11,7 +11,10 @@ static med_mmhvae_config preset(const char *name) {
 
 static void presets_hold_their_rules(void **state) {
     (void)state;
-    static const struct { const char *name; int64_t n; } rows[] = {{"tiny", 0}, {"small", 0}, {"paper", 13774770}} /* of the paper */;
+    static const struct {
+        const char *name;
+        int64_t n;
+    } rows[] = {{"tiny", 0}, {"small", 0}, {"paper", 13774770}} /* of the paper */;
     for (int i = 0; i < 3; i++) {
         med_mmhvae_config c = preset(rows[i].name);
         assert_ok(med_mmhvae_check(&c));
@@ -84,10 +87,18 @@ static void keys_are_set_one_by_one(void **state) {
 
 static void rules(void **state) {
     (void)state;
-    static const struct { const char *pair, *message; } rows[] = {
-        {"size=192,200", "multiples of 2^pools = 64"}, {"base=15", "even"}, {"max=127", "even"}, {"max=2048", "lower max"},
-        {"modalities=t2,us,t2", "'t2' is there twice"}, {"modalities=t 2", "is no name"}, {"modalities=a.b", "is no name"},
-        {"modalities=a/b", "is no name"}, {"modalities=", "expected 1 to 16"},
+    static const struct {
+        const char *pair, *message;
+    } rows[] = {
+        {"size=192,200", "multiples of 2^pools = 64"},
+        {"base=15", "even"},
+        {"max=127", "even"},
+        {"max=2048", "lower max"},
+        {"modalities=t2,us,t2", "'t2' is there twice"},
+        {"modalities=t 2", "is no name"},
+        {"modalities=a.b", "is no name"},
+        {"modalities=a/b", "is no name"},
+        {"modalities=", "expected 1 to 16"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         med_mmhvae_config c = preset("paper");
@@ -101,8 +112,11 @@ static void rules(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(presets_hold_their_rules), cmocka_unit_test(json_there_and_back), cmocka_unit_test(bad_json_is_refused),
-        cmocka_unit_test(keys_are_set_one_by_one),  cmocka_unit_test(rules),
+        cmocka_unit_test(presets_hold_their_rules),
+        cmocka_unit_test(json_there_and_back),
+        cmocka_unit_test(bad_json_is_refused),
+        cmocka_unit_test(keys_are_set_one_by_one),
+        cmocka_unit_test(rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,17 @@ static int set_up(void **state) {
     (void)state;
     folder = testing_folder();
     path = med_path_join(folder, "w.safetensors");
-    config = (med_mmhvae_config){.n_mods = 3, .mods = {"pd-w", "flair", "t2"}, .height = 24, .width = 32, .base = 4, .max = 16,
-                                 .pools = 3, .nfinal = 4, .nblocks = 2, .se = true, .residual = true};
+    config = (med_mmhvae_config){.n_mods = 3,
+                                 .mods = {"pd-w", "flair", "t2"},
+                                 .height = 24,
+                                 .width = 32,
+                                 .base = 4,
+                                 .max = 16,
+                                 .pools = 3,
+                                 .nfinal = 4,
+                                 .nblocks = 2,
+                                 .se = true,
+                                 .residual = true};
     return 0;
 }
 static int tear_down(void **state) {
@@ -76,7 +85,8 @@ static void init_is_repeatable_and_scaled(void **state) {
     assert_same(a, b);
     assert_ok(med_mmhvae_init(&config, 8, &c));
     const char *name = "gen/1/conv0/weight";
-    const med_tensor *t = med_weights_find(a, name), *other = med_weights_find(c, name), *v = med_weights_find(a, "top/infer/v");
+    const med_tensor *t = med_weights_find(a, name), *other = med_weights_find(c, name),
+                     *v = med_weights_find(a, "top/infer/v");
     assert_true(memcmp(t->data, other->data, 64) != 0);
     int64_t n = med_shape_count(t->shape);
     double sum = 0, square = 0, bound = 1 / sqrt(8.0 * 9);
@@ -128,7 +138,8 @@ static void release_names_old_and_new(void **state) {
             assert_string_equal(c.mods[0], "t2"); /* known ones first */
             assert_string_equal(c.mods[1], "flair");
             assert_string_equal(c.mods[2], "pd-w");
-            assert_true(c.base == 4 && c.max == 16 && c.pools == 3 && c.nfinal == config.nfinal && c.nblocks == 2 && c.se && c.residual);
+            assert_true(c.base == 4 && c.max == 16 && c.pools == 3 && c.nfinal == config.nfinal && c.nblocks == 2 &&
+                        c.se && c.residual);
             assert_true(c.height == 24 && c.width == 32);
             assert_string_equal(med_weights_meta(back, "medley.model"), "mmhvae");
             med_weights_free(back);
@@ -142,13 +153,16 @@ static void size_comes_from_the_images_or_a_square(void **state) {
     med_weights *w = make(), *back = NULL;
     med_mmhvae_config c;
     save_release(w, as_release); /* 3 x 4 cells of 8 pixels */
-    static const struct { int slice[2], size[2]; } fits[] = {{{24, 32}, {24, 32}}, {{17, 31}, {24, 32}}, {{32, 24}, {32, 24}}, {{90, 8}, {96, 8}}};
+    static const struct {
+        int slice[2], size[2];
+    } fits[] = {{{24, 32}, {24, 32}}, {{17, 31}, {24, 32}}, {{32, 24}, {32, 24}}, {{90, 8}, {96, 8}}};
     for (int i = 0; i < 4; i++) {
         assert_ok(med_mmhvae_load(path, fits[i].slice, NULL, &back, &c));
         assert_true(c.height == fits[i].size[0] && c.width == fits[i].size[1]);
         med_weights_free(back);
     }
-    assert_fails(med_mmhvae_load(path, (const int[2]){24, 40}, NULL, &back, &c), MED_EFORMAT, "12 cells of 8 x 8 pixels, which is no square. The images' 24 x 40 pixels make 3 x 5");
+    assert_fails(med_mmhvae_load(path, (const int[2]){24, 40}, NULL, &back, &c), MED_EFORMAT,
+                 "12 cells of 8 x 8 pixels, which is no square. The images' 24 x 40 pixels make 3 x 5");
     assert_fails(med_mmhvae_load(path, (const int[2]){0, 0}, NULL, &back, &c), MED_EFORMAT, "--set size=H,W");
     assert_ok(med_mmhvae_load(path, NULL, NULL, &back, &c)); /* left open */
     assert_true(c.height == 0 && c.width == 0);
@@ -165,7 +179,8 @@ static void size_comes_from_the_images_or_a_square(void **state) {
     assert_true(c.height == 16 && c.width == 48);
     med_weights_free(back);
     set.item[0] = "size=24,24";
-    assert_fails(med_mmhvae_load(path, NULL, &set, &back, &c), MED_EUSAGE, "size 24,24 gives a bottleneck of 9 cells, the weights are for 12");
+    assert_fails(med_mmhvae_load(path, NULL, &set, &back, &c), MED_EUSAGE,
+                 "size 24,24 gives a bottleneck of 9 cells, the weights are for 12");
     med_weights_free(w);
 
     config.height = config.width = 32;
@@ -198,7 +213,8 @@ static void settings_change_what_was_read(void **state) {
 }
 
 /* The release's file with tensor `name` left out, or in another shape or type, or with a value that is not finite. */
-static void save_damaged(const med_weights *w, const char *name, bool is_out, med_shape shape, med_dtype dtype, float first) {
+static void save_damaged(const med_weights *w, const char *name, bool is_out, med_shape shape, med_dtype dtype,
+                         float first) {
     med_weights *copy = bare_copy(w), *damaged = med_weights_create();
     assert_ok(med_weights_rename(copy, as_release, NULL));
     for (int i = 0; i < med_weights_count(copy); i++) {
@@ -223,9 +239,11 @@ static void files_that_do_not_fit(void **state) {
     const int slice[2] = {24, 32};
     const char *name = "final_blocks.flair.convt2.bias";
     save_damaged(w, name, true, med_shape_1(4), MED_F32, 0);
-    assert_fails(med_mmhvae_load(path, slice, NULL, &back, &c), MED_EFORMAT, "parameter final_blocks.flair.convt2.bias is missing");
+    assert_fails(med_mmhvae_load(path, slice, NULL, &back, &c), MED_EFORMAT,
+                 "parameter final_blocks.flair.convt2.bias is missing");
     save_damaged(w, name, false, med_shape_1(5), MED_F32, 0);
-    assert_fails(med_mmhvae_load(path, slice, NULL, &back, &c), MED_EFORMAT, "final_blocks.flair.convt2.bias has shape 5, expected 4");
+    assert_fails(med_mmhvae_load(path, slice, NULL, &back, &c), MED_EFORMAT,
+                 "final_blocks.flair.convt2.bias has shape 5, expected 4");
     save_damaged(w, name, false, med_shape_1(4), MED_F64, 0);
     assert_fails(med_mmhvae_load(path, slice, NULL, &back, &c), MED_EFORMAT, "single precision");
     save_damaged(w, name, false, med_shape_1(4), MED_F32, NAN);
@@ -249,7 +267,8 @@ static void other_models(void **state) {
     assert_fails(med_mmhvae_load(path, NULL, NULL, &back, &c), MED_EFORMAT, "of its 0 tensors none");
     assert_ok(med_weights_add(w, "layer1.0.weight", MED_F32, med_shape_2(3, 3), &t));
     assert_ok(med_weights_save(w, path));
-    assert_fails(med_mmhvae_load(path, NULL, NULL, &back, &c), MED_EFORMAT, "not the weights of an MMHVAE: of its 1 tensors none is called");
+    assert_fails(med_mmhvae_load(path, NULL, NULL, &back, &c), MED_EFORMAT,
+                 "not the weights of an MMHVAE: of its 1 tensors none is called");
     med_weights_set_meta(w, "medley.model", "resvit");
     assert_ok(med_weights_save(w, path));
     assert_fails(med_mmhvae_load(path, NULL, NULL, &back, &c), MED_EFORMAT, "the model 'resvit', expected mmhvae");
@@ -267,9 +286,19 @@ static void other_models(void **state) {
 
 static void names_that_are_none(void **state) {
     (void)state;
-    static const char *const names[] = {"", "first_conv", "first_conv.t2", "first_conv.t2.x", "first_conv..weight", "first_conv.a b.weight",
-                                        "td.t2.x.weight", "td.t2.01.weight", "td.t2.99999.weight", "final_blocks.t2.res.0.conv_block.1.weight",
-                                        "qz.1.conv_0.extra.weight", ".weight", "bottleneck_down.linear.weight.bias.x"};
+    static const char *const names[] = {"",
+                                        "first_conv",
+                                        "first_conv.t2",
+                                        "first_conv.t2.x",
+                                        "first_conv..weight",
+                                        "first_conv.a b.weight",
+                                        "td.t2.x.weight",
+                                        "td.t2.01.weight",
+                                        "td.t2.99999.weight",
+                                        "final_blocks.t2.res.0.conv_block.1.weight",
+                                        "qz.1.conv_0.extra.weight",
+                                        ".weight",
+                                        "bottleneck_down.linear.weight.bias.x"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) assert_null(med_mmhvae_name_from_release(names[i], true));
     assert_null(med_mmhvae_name_to_release(&config, "enc/t2/first"));
     assert_null(med_mmhvae_name_to_release(&config, "opt/m/enc/t2/first/weight"));
@@ -278,8 +307,14 @@ static void names_that_are_none(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(init_is_repeatable_and_scaled), TEST(ours_there_and_back),   TEST(release_names_old_and_new), TEST(size_comes_from_the_images_or_a_square),
-        TEST(settings_change_what_was_read), TEST(files_that_do_not_fit), TEST(other_models),              TEST(names_that_are_none),
+        TEST(init_is_repeatable_and_scaled),
+        TEST(ours_there_and_back),
+        TEST(release_names_old_and_new),
+        TEST(size_comes_from_the_images_or_a_square),
+        TEST(settings_change_what_was_read),
+        TEST(files_that_do_not_fit),
+        TEST(other_models),
+        TEST(names_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

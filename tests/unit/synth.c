@@ -15,8 +15,17 @@ static int set_up(void **state) {
     (void)state;
     folder = testing_folder();
     path = med_path_join(folder, "w.safetensors");
-    config = (med_mmhvae_config){.n_mods = 3, .mods = {"us", "t2", "flair"}, .height = 16, .width = 24, .base = 4, .max = 8,
-                                 .pools = 2, .nfinal = 2, .nblocks = 1, .se = true, .residual = true};
+    config = (med_mmhvae_config){.n_mods = 3,
+                                 .mods = {"us", "t2", "flair"},
+                                 .height = 16,
+                                 .width = 24,
+                                 .base = 4,
+                                 .max = 8,
+                                 .pools = 2,
+                                 .nfinal = 2,
+                                 .nblocks = 1,
+                                 .se = true,
+                                 .residual = true};
     med_weights *w;
     assert_ok(med_mmhvae_init(&config, 3, &w));
     assert_ok(med_weights_save(w, path));
@@ -96,7 +105,8 @@ static void any_size_is_put_back(void **state) {
         assert_ok(med_volume_fit(v, (const int[3]){16, 24, 1}, -1, &fit)); /* the rule of the rest of the program */
         in_grid = run(fit, NULL, o, NULL);
         assert_ok(med_volume_create(v->grid, &back));
-        int lost_x = nx > 16 ? (nx - 16 + 1) / 2 : -((16 - nx + 1) / 2), lost_y = ny > 24 ? (ny - 24 + 1) / 2 : -((24 - ny + 1) / 2);
+        int lost_x = nx > 16 ? (nx - 16 + 1) / 2 : -((16 - nx + 1) / 2),
+            lost_y = ny > 24 ? (ny - 24 + 1) / 2 : -((24 - ny + 1) / 2);
         int n_inside = 0;
         for (int j = 0; j < ny; j++)
             for (int i = 0; i < nx; i++) {
@@ -137,8 +147,10 @@ static void draws_are_averaged(void **state) {
     med_volume *v = scan(16, 24, 2, 1), *mean[K], *sd;
     double draw[K][N];
     for (int k = 0; k < K; k++) {
-        mean[k] = run(v, NULL, (med_synth_options){.temperature = 1, .n_samples = k + 1, .seed = 9}, k == K - 1 ? &sd : NULL);
-        for (int i = 0; i < N; i++) draw[k][i] = (double)mean[k]->voxel[i] * (k + 1) - (k ? (double)mean[k - 1]->voxel[i] * k : 0);
+        mean[k] =
+            run(v, NULL, (med_synth_options){.temperature = 1, .n_samples = k + 1, .seed = 9}, k == K - 1 ? &sd : NULL);
+        for (int i = 0; i < N; i++)
+            draw[k][i] = (double)mean[k]->voxel[i] * (k + 1) - (k ? (double)mean[k - 1]->voxel[i] * k : 0);
     }
     double largest = 0;
     for (int i = 0; i < N; i++) {
@@ -185,8 +197,11 @@ static void wrong_calls(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(slices_do_not_know_each_other), TEST(any_size_is_put_back), TEST(background_and_empty_slices),
-        TEST(draws_are_averaged),            TEST(wrong_calls),
+        TEST(slices_do_not_know_each_other),
+        TEST(any_size_is_put_back),
+        TEST(background_and_empty_slices),
+        TEST(draws_are_averaged),
+        TEST(wrong_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

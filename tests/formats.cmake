@@ -1,0 +1,1 @@
+med_test(unit/image_text_formats)
