@@ -189,6 +189,25 @@ static int *list_slices(const slicer *s, const med_volume *mask, int *n) {
     return slices;
 }
 
+/* Tissue that the model's grid cannot hold is not filled in: say how much. */
+static void warn_if_cropped(const slicer *s, const med_volume *mask) {
+    size_t n = 0, n_lost = 0;
+    if (mask->grid.n[0] <= s->height && mask->grid.n[1] <= s->width) return;
+    for (int k = 0; k < mask->grid.n[2]; k++)
+        for (int j = 0; j < mask->grid.n[1]; j++) {
+            const float *row = med_volume_at(mask, 0, j, k);
+            bool is_row_inside = j >= s->w.volume && j < s->w.volume + s->w.n;
+            for (int i = 0; i < mask->grid.n[0]; i++) {
+                bool is_inside = is_row_inside && i >= s->h.volume && i < s->h.volume + s->h.n;
+                n += row[i] > -1;
+                n_lost += row[i] > -1 && !is_inside;
+            }
+        }
+    if (n_lost)
+        med_warn("slices of %d x %d do not fit into the model's %d x %d: %.2g %% of the tissue is left out",
+                 mask->grid.n[0], mask->grid.n[1], s->height, s->width, 100.0 * (double)n_lost / (double)n);
+}
+
 /* ---- running ---- */
 
 typedef struct job {
@@ -311,8 +330,8 @@ static grid_text print_grid(med_grid grid) {
     return out;
 }
 
-/* Grids written by different programs differ by the rounding of float32 affines. */
-static const double corner_tolerance_mm = 0.01;
+/* As for data sets: grids that different programs write differ by the rounding of float32 affines. */
+static const double corner_tolerance_mm = 0.1;
 
 static med_status check_inputs(const med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
                                const med_synth_options *o) {
@@ -346,6 +365,7 @@ med_status med_synth_run(med_synth_model *m, const med_volume *const inputs[MED_
              .out = out,
              .sd = sd,
              .slicer = slicer_of(&m->config, mask->grid)};
+    warn_if_cropped(&b.slicer, mask);
     med_status status = prepare(&b, mask->grid);
     if (status == MED_OK) status = run_all(&b, mask);
     for (int j = 0; j < MED_MAX_MODS; j++) {

@@ -180,7 +180,7 @@ static void wrong_calls(void **state) {
     t2->grid.affine.m[1][3] = 0.5;
     inputs[1] = t2;
     assert_fails(med_synth_run(model, inputs, &o, out, NULL), MED_EUSAGE, "first at (0, 0.5, 0)");
-    t2->grid.affine.m[1][3] = 0.001; /* rounding of an affine */
+    t2->grid.affine.m[1][3] = 0.01; /* rounding of an affine */
     assert_ok(med_synth_run(model, inputs, &o, out, NULL));
     med_volume_free(out[2]);
     inputs[1] = NULL;
