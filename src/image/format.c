@@ -79,12 +79,16 @@ static const med_image_format *format_by_name(const char *path) {
     return NULL;
 }
 
-static med_status load_opened(const med_image_file *file, bool with_voxels, med_volume **out) {
-    const med_image_format *format = format_by_content(file);
-    if (!format) return fail_unknown(file);
+static void warn_name(const med_image_file *file, const med_image_format *format) {
     if (!has_ending(file->path, file->is_gzip ? format->gzip_endings : format->endings))
         med_warn("%s: by its content this is %s%s, which its name does not say", file->path, format->name,
                  file->is_gzip ? " in gzip" : "");
+}
+
+static med_status load_opened(const med_image_file *file, bool with_voxels, med_volume **out) {
+    const med_image_format *format = format_by_content(file);
+    if (!format) return fail_unknown(file);
+    warn_name(file, format);
     return format->load(file, with_voxels, out);
 }
 
@@ -100,6 +104,19 @@ static med_status load(const char *path, bool with_voxels, med_volume **out) {
 med_status med_volume_load(const char *path, med_volume **out) { return load(path, true, out); }
 
 med_status med_volume_load_header(const char *path, med_volume **out) { return load(path, false, out); }
+
+med_status med_field_load(const char *path, med_field **out) {
+    *out = NULL;
+    med_image_file file;
+    med_status status = open_file(path, &file);
+    const med_image_format *format = status == MED_OK ? format_by_content(&file) : NULL;
+    if (format && format->load_field)
+        status = format->load_field(&file, out);
+    else if (status == MED_OK)
+        status = med_fail(MED_EFORMAT, "%s: neither an ITK text transform nor a displacement field", path);
+    med_file_unmap(&file.map);
+    return status;
+}
 
 bool med_volume_is(const char *path) {
     med_image_file file;

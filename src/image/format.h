@@ -4,6 +4,7 @@
 #define MED_IMAGE_FORMAT_H
 
 #include "base/file.h"
+#include "image/field.h"
 #include "image/volume.h"
 
 enum { MED_IMAGE_HEAD = 576 }; /* bytes that every format can be told by */
@@ -23,6 +24,7 @@ typedef struct med_image_format {
     bool (*is)(const med_image_file *file); /* by content */
     /* with_voxels: else voxel stays NULL and only sizes are checked against the file */
     med_status (*load)(const med_image_file *file, bool with_voxels, med_volume **out);
+    med_status (*load_field)(const med_image_file *file, med_field **out); /* NULL: holds no displacement fields */
     med_status (*save)(const med_volume *v, const char *path, med_voxel_type type); /* NULL: read only */
 } med_image_format;
 

@@ -38,6 +38,28 @@ static med_status load(const med_image_file *file, bool with_voxels, med_volume 
     return status;
 }
 
+static med_status load_field_parsed(const med_image_file *file, const med_meta_header *h, med_field **out) {
+    med_grid grid = {0};
+    med_payload_bytes bytes;
+    MED_TRY(med_meta_parse_grid(file->path, h, &grid));
+    if (h->n_channels != 3)
+        return med_fail(MED_EFORMAT, "%s: holds %lld values per voxel, a displacement field has 3", file->path,
+                        (long long)h->n_channels);
+    MED_TRY(med_payload_open(file->path, &file->map, &h->payload, true, &bytes));
+    med_raw_voxels raw = {.data = bytes.data, .type = h->payload.type, .is_big_endian = h->payload.is_big_endian};
+    med_status status = med_field_create(file->path, grid, raw, 3, 1, out);
+    med_payload_close(&bytes);
+    return status;
+}
+
+static med_status load_field(const med_image_file *file, med_field **out) {
+    med_meta_header h;
+    MED_TRY(med_meta_parse(file->path, &file->map, &h));
+    med_status status = load_field_parsed(file, &h, out);
+    med_meta_free(&h);
+    return status;
+}
+
 /* ---- save ---- */
 
 static const char *type_name(med_voxel_type type) {
@@ -92,5 +114,6 @@ const med_image_format med_image_format_metaimage = {
     .endings = endings,
     .is = is_meta,
     .load = load,
+    .load_field = load_field,
     .save = med_meta_save,
 };

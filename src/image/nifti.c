@@ -29,32 +29,58 @@ static med_status convert(const char *path, const med_nifti_header *h, const uin
     return status;
 }
 
-static med_status load_gzip(const med_image_file *file, const med_nifti_header *h, med_volume **out) {
-    uint8_t *expanded;
-    size_t n_extra;
-    MED_TRY(med_gzip_expand(file->path, file->map.data, file->map.size, h->offset_bytes + h->data_bytes, &expanded,
-                            &n_extra));
+/* The bytes of the voxels; *owned is NULL where they lie in the mapped file. */
+static med_status find_voxels(const med_image_file *file, const med_nifti_header *h, const uint8_t **data,
+                              uint8_t **owned) {
+    size_t n_extra, end = h->offset_bytes + h->data_bytes;
+    *owned = NULL;
+    if (file->is_gzip) {
+        MED_TRY(med_gzip_expand(file->path, file->map.data, file->map.size, end, owned, &n_extra));
+        *data = *owned + h->offset_bytes;
+    } else {
+        n_extra = file->map.size - end;
+        *data = file->map.data + h->offset_bytes;
+    }
     med_image_warn_extra(file->path, n_extra);
-    med_status status = convert(file->path, h, expanded + h->offset_bytes, out);
-    free(expanded);
-    return status;
+    return MED_OK;
+}
+
+static med_status check_length(const med_image_file *file, const med_nifti_header *h) {
+    size_t end = h->offset_bytes + h->data_bytes;
+    if (!file->is_gzip && end > file->map.size)
+        return med_fail(MED_EFORMAT, "%s: truncated: %zu bytes expected (%zu of voxels at %zu), found %zu", file->path,
+                        end, h->data_bytes, h->offset_bytes, file->map.size);
+    return MED_OK;
 }
 
 static med_status load(const med_image_file *file, bool with_voxels, med_volume **out) {
     med_nifti_header h;
+    const uint8_t *data;
+    uint8_t *owned;
     MED_TRY(med_nifti_parse(file->path, file->head, file->n_head, &h));
-    size_t end = h.offset_bytes + h.data_bytes;
-    if (!file->is_gzip && end > file->map.size)
-        return med_fail(MED_EFORMAT, "%s: truncated: %zu bytes expected (%zu of voxels at %zu), found %zu", file->path,
-                        end, h.data_bytes, h.offset_bytes, file->map.size);
+    MED_TRY(check_length(file, &h));
     if (!with_voxels) {
         *out = med_alloc(sizeof **out);
         describe(&h, *out);
         return MED_OK;
     }
-    if (file->is_gzip) return load_gzip(file, &h, out);
-    med_image_warn_extra(file->path, file->map.size - end);
-    return convert(file->path, &h, file->map.data + h.offset_bytes, out);
+    MED_TRY(find_voxels(file, &h, &data, &owned));
+    med_status status = convert(file->path, &h, data, out);
+    free(owned);
+    return status;
+}
+
+static med_status load_field(const med_image_file *file, med_field **out) {
+    med_nifti_header h;
+    const uint8_t *data;
+    uint8_t *owned;
+    MED_TRY(med_nifti_parse_field(file->path, file->head, file->n_head, &h));
+    MED_TRY(check_length(file, &h));
+    MED_TRY(find_voxels(file, &h, &data, &owned));
+    med_raw_voxels raw = {data, h.type, h.is_big_endian, h.is_scaled, h.slope, h.inter};
+    med_status status = med_field_create(file->path, h.grid, raw, 1, med_grid_count(h.grid), out);
+    free(owned);
+    return status;
 }
 
 static const char *const endings[] = {".nii", NULL}, *const gzip_endings[] = {".nii.gz", NULL};
@@ -65,5 +91,6 @@ const med_image_format med_image_format_nifti = {
     .gzip_endings = gzip_endings,
     .is = is_nifti,
     .load = load,
+    .load_field = load_field,
     .save = med_nifti_save,
 };

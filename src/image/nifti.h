@@ -21,6 +21,8 @@ bool med_nifti_is(const uint8_t *head, size_t n);
 
 /* Check and read a header from the first bytes of a file. Warns about an orientation that is missing or ambiguous. */
 MED_CHECK med_status med_nifti_parse(const char *path, const uint8_t *head, size_t n, med_nifti_header *out);
+/* The same for a vector image of 3 components (dim 5, intent 1006 or 1007), one volume after the other. */
+MED_CHECK med_status med_nifti_parse_field(const char *path, const uint8_t *head, size_t n, med_nifti_header *out);
 
 int med_nifti_datatype(med_voxel_type type); /* the standard's code */
 

@@ -12,7 +12,7 @@
 /* Where a field lies in either version. */
 typedef struct layout {
     size_t header_bytes, magic, dim, datatype, bitpix, vox_offset, pixdim, slope, inter, description;
-    size_t qform_code, sform_code, quatern, qoffset, srow;
+    size_t intent, qform_code, sform_code, quatern, qoffset, srow;
     bool is_wide; /* version 2: int64 and double where version 1 has int16 and float, int32 codes */
     const char *name, *magic_text, *pair_text;
 } layout;
@@ -31,6 +31,7 @@ static const layout layouts[] = {
      .slope = 112,
      .inter = 116,
      .description = 148,
+     .intent = 68,
      .qform_code = 252,
      .sform_code = 254,
      .quatern = 256,
@@ -49,6 +50,7 @@ static const layout layouts[] = {
      .slope = 176,
      .inter = 184,
      .description = 240,
+     .intent = 504,
      .qform_code = 344,
      .sform_code = 348,
      .quatern = 352,
@@ -172,11 +174,24 @@ static med_status check_identity(const char *path, const uint8_t *head, size_t n
 
 /* ---- groups of fields ---- */
 
-static med_status parse_sizes(const char *path, const fields *f, int n[3]) {
+enum { INTENT_DISPLACEMENT = 1006, INTENT_VECTOR = 1007 };
+
+/* The fifth dimension of a vector image counts the components; it is taken out of the sizes. */
+static med_status take_components(const char *path, const fields *f, int64_t n_dim, int64_t *dim) {
+    int intent = get_code(f, f->at->intent);
+    if (n_dim != 5 || dim[4] != 3 || (intent != INTENT_DISPLACEMENT && intent != INTENT_VECTOR))
+        return med_fail(MED_EFORMAT,
+                        "%s: not a displacement field: expected 5 dimensions, the last 3, and intent 1006 or 1007", path);
+    dim[4] = 1;
+    return MED_OK;
+}
+
+static med_status parse_sizes(const char *path, const fields *f, bool is_field, int n[3]) {
     int64_t n_dim = get_dim(f, 0), dim[7];
     if (n_dim < 1 || n_dim > 7)
         return med_fail(MED_EFORMAT, "%s: dim[0] is %lld, expected 1 to 7", path, (long long)n_dim);
     for (int d = 0; d < n_dim; d++) dim[d] = get_dim(f, d + 1);
+    if (is_field) MED_TRY(take_components(path, f, n_dim, dim));
     return med_image_check_sizes(path, dim, (int)n_dim, n);
 }
 
@@ -241,17 +256,25 @@ static void parse_description(const fields *f, char out[80]) {
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = ' ';
 }
 
-med_status med_nifti_parse(const char *path, const uint8_t *head, size_t n, med_nifti_header *out) {
+static med_status parse(const char *path, const uint8_t *head, size_t n, bool is_field, med_nifti_header *out) {
     *out = (med_nifti_header){0};
     fields f;
     MED_TRY(check_identity(path, head, n, &f));
     out->is_big_endian = f.is_big_endian;
-    MED_TRY(parse_sizes(path, &f, out->grid.n));
+    MED_TRY(parse_sizes(path, &f, is_field, out->grid.n));
     MED_TRY(parse_type(path, &f, &out->type));
     MED_TRY(parse_offset(path, &f, &out->offset_bytes));
-    out->data_bytes = med_grid_count(out->grid) * med_voxel_bytes(out->type);
+    out->data_bytes = med_grid_count(out->grid) * med_voxel_bytes(out->type) * (is_field ? 3 : 1);
     MED_TRY(parse_scaling(path, &f, out));
     MED_TRY(parse_orient(path, &f, &out->grid));
     parse_description(&f, out->description);
     return MED_OK;
+}
+
+med_status med_nifti_parse(const char *path, const uint8_t *head, size_t n, med_nifti_header *out) {
+    return parse(path, head, n, false, out);
+}
+
+med_status med_nifti_parse_field(const char *path, const uint8_t *head, size_t n, med_nifti_header *out) {
+    return parse(path, head, n, true, out);
 }

@@ -41,6 +41,31 @@ static med_status load(const med_image_file *file, bool with_voxels, med_volume 
     return status;
 }
 
+static med_status load_field_parsed(const med_image_file *file, const med_nrrd_header *h, med_field **out) {
+    med_nrrd_space space;
+    med_payload_bytes bytes;
+    MED_TRY(med_nrrd_parse_space(file->path, h, &space));
+    if (space.n_list != 3 || (space.n_inner != 1 && (size_t)space.n_inner != med_grid_count(space.grid)))
+        return med_fail(MED_EFORMAT,
+                        "%s: holds %lld values per voxel, a displacement field has 3 on its first or last axis",
+                        file->path, (long long)space.n_list);
+    MED_TRY(med_payload_open(file->path, &file->map, &h->payload, true, &bytes));
+    med_raw_voxels raw = {.data = bytes.data, .type = h->payload.type, .is_big_endian = h->payload.is_big_endian};
+    bool is_first = space.n_inner == 1;
+    med_status status =
+        med_field_create(file->path, space.grid, raw, is_first ? 3 : 1, is_first ? 1 : med_grid_count(space.grid), out);
+    med_payload_close(&bytes);
+    return status;
+}
+
+static med_status load_field(const med_image_file *file, med_field **out) {
+    med_nrrd_header h;
+    MED_TRY(med_nrrd_parse(file->path, &file->map, &h));
+    med_status status = load_field_parsed(file, &h, out);
+    med_nrrd_free(&h);
+    return status;
+}
+
 static const char *const endings[] = {".nrrd", ".nhdr", NULL};
 
 const med_image_format med_image_format_nrrd = {
@@ -48,5 +73,6 @@ const med_image_format med_image_format_nrrd = {
     .endings = endings,
     .is = is_nrrd,
     .load = load,
+    .load_field = load_field,
     .save = med_nrrd_save,
 };

@@ -1,13 +1,17 @@
-/* resample.c: affine resampling, plane by plane. Index arithmetic in double; every voxel's place is computed from its own
- * index, not from its neighbour's, so rounding does not add up along a row. */
+/* resample.c: resampling plane by plane. Index arithmetic in double; every voxel's place is computed from its own index,
+ * not from its neighbour's, so rounding does not add up along a row. */
 #include "image/resample.h"
 
 #include <string.h>
 #include "base/thread.h"
+#include "image/spline.h"
 
 typedef struct job {
-    const med_volume *in, *out;
-    med_affine to_index; /* output index -> continuous input index */
+    const med_volume *in; /* or its spline's coefficients */
+    const med_volume *out;
+    med_affine to_index;        /* output index -> continuous input index, when everything is affine */
+    const med_transform *chain; /* else: RAS mm -> RAS mm, between the grids' own affines */
+    med_affine in_to_index;
     float outside;
 } job;
 
@@ -52,36 +56,113 @@ static inline float sample_linear(const med_volume *in, const double c[3]) {
     return (float)(plane[0] + w[2] * (plane[1] - plane[0]));
 }
 
+/* Sum of the corners' weights for each value; a value's corners are counted at its first one. */
+static inline float sample_label(const med_volume *in, const double c[3]) {
+    float value[8], best_value = 0;
+    double weight[8], best = 0;
+    for (int corner = 0; corner < 8; corner++) {
+        int at[3];
+        weight[corner] = 1;
+        for (int a = 0; a < 3; a++) {
+            int low = floor_int(c[a]), up = corner >> a & 1;
+            at[a] = clamp(low + up, in->grid.n[a]);
+            weight[corner] *= up ? c[a] - low : 1 - (c[a] - low);
+        }
+        value[corner] = *med_volume_at(in, at[0], at[1], at[2]);
+    }
+    for (int first = 0; first < 8; first++) {
+        double sum = 0;
+        for (int corner = 0; corner < 8; corner++) sum += value[corner] == value[first] ? weight[corner] : 0;
+        sum = (float)sum; /* as an interpolated image would hold it: equal shares are ties in spite of rounding */
+        if (sum > best || (sum == best && value[first] < best_value)) {
+            best = sum;
+            best_value = value[first];
+        }
+    }
+    return best_value;
+}
+
 typedef float sample_fn(const med_volume *in, const double c[3]);
 
-static inline void resample_plane(const job *work, int k, sample_fn *sample) {
-    const med_affine *m = &work->to_index;
-    for (int j = 0; j < work->out->grid.n[1]; j++) {
-        float *row = med_volume_at(work->out, 0, j, k);
-        double start[3];
-        med_affine_apply(*m, (const double[3]){0, j, k}, start);
-        for (int i = 0; i < work->out->grid.n[0]; i++) {
-            const double c[3] = {start[0] + i * m->m[0][0], start[1] + i * m->m[1][0], start[2] + i * m->m[2][0]};
-            row[i] = is_inside(work->in->grid.n, c) ? sample(work->in, c) : work->outside;
-        }
+static inline void fill_row(const job *w, int j, int k, sample_fn *sample) {
+    const med_affine *m = &w->to_index;
+    float *row = med_volume_at(w->out, 0, j, k);
+    double start[3];
+    med_affine_apply(*m, (const double[3]){0, j, k}, start);
+    for (int i = 0; i < w->out->grid.n[0]; i++) {
+        const double c[3] = {start[0] + i * m->m[0][0], start[1] + i * m->m[1][0], start[2] + i * m->m[2][0]};
+        row[i] = is_inside(w->in->grid.n, c) ? sample(w->in, c) : w->outside;
     }
 }
 
-static void nearest_task(void *work, int k) { resample_plane(work, k, sample_nearest); }
+static inline void fill_row_by_chain(const job *w, int j, int k, sample_fn *sample) {
+    float *row = med_volume_at(w->out, 0, j, k);
+    for (int i = 0; i < w->out->grid.n[0]; i++) {
+        double x[3], y[3], c[3];
+        med_affine_apply(w->out->grid.affine, (const double[3]){i, j, k}, x);
+        med_transform_apply(w->chain, x, y);
+        med_affine_apply(w->in_to_index, y, c);
+        row[i] = is_inside(w->in->grid.n, c) ? sample(w->in, c) : w->outside;
+    }
+}
 
-static void linear_task(void *work, int k) { resample_plane(work, k, sample_linear); }
+static inline void fill_plane(const job *w, int k, sample_fn *sample) {
+    for (int j = 0; j < w->out->grid.n[1]; j++)
+        if (w->chain)
+            fill_row_by_chain(w, j, k, sample);
+        else
+            fill_row(w, j, k, sample);
+}
+
+static void nearest_task(void *w, int k) { fill_plane(w, k, sample_nearest); }
+static void linear_task(void *w, int k) { fill_plane(w, k, sample_linear); }
+static void spline_task(void *w, int k) { fill_plane(w, k, med_spline_sample); }
+static void label_task(void *w, int k) { fill_plane(w, k, sample_label); }
+
+static med_task_fn *const tasks[] = {
+    [MED_INTERP_LINEAR] = linear_task, [MED_INTERP_NEAREST] = nearest_task, [MED_INTERP_BSPLINE] = spline_task};
+
+/* chain NULL: `affine` alone. */
+static med_status resample(const med_volume *in, med_grid grid, const med_transform *chain, med_affine affine,
+                           med_task_fn *task, float outside, med_volume **out) {
+    job w = {.in = in, .chain = chain, .outside = outside};
+    *out = NULL;
+    if (!med_affine_invert(in->grid.affine, &w.in_to_index))
+        return med_fail(MED_EFORMAT, "resampling: the input's grid is singular");
+    w.to_index = med_affine_multiply(w.in_to_index, med_affine_multiply(affine, grid.affine));
+    med_volume *coefficients = NULL;
+    if (task == spline_task) {
+        MED_TRY(med_spline_coefficients(in, &coefficients));
+        w.in = coefficients;
+    }
+    med_status status = med_volume_alloc(grid, out);
+    if (status == MED_OK) {
+        (*out)->stored_type = in->stored_type;
+        memcpy((*out)->description, in->description, sizeof in->description);
+        w.out = *out;
+        med_parallel(grid.n[2], task, &w);
+    }
+    med_volume_free(coefficients);
+    return status;
+}
+
+static med_status warp(const med_volume *in, med_grid grid, const med_transform *t, med_task_fn *task, float outside,
+                       med_volume **out) {
+    med_affine affine;
+    const med_transform *chain = med_transform_to_affine(t, &affine) ? NULL : t;
+    return resample(in, grid, chain, affine, task, outside, out);
+}
 
 med_status med_volume_resample(const med_volume *in, med_grid grid, med_affine to_moving, med_interp how, float outside,
                                med_volume **out) {
-    *out = NULL;
-    med_affine to_index;
-    if (!med_affine_invert(in->grid.affine, &to_index))
-        return med_fail(MED_EFORMAT, "resampling: the input's grid is singular");
-    MED_TRY(med_volume_alloc(grid, out));
-    (*out)->stored_type = in->stored_type;
-    memcpy((*out)->description, in->description, sizeof in->description);
-    to_index = med_affine_multiply(to_index, med_affine_multiply(to_moving, grid.affine));
-    job work = {in, *out, to_index, outside};
-    med_parallel(grid.n[2], how == MED_INTERP_LINEAR ? linear_task : nearest_task, &work);
-    return MED_OK;
+    return resample(in, grid, NULL, to_moving, tasks[how], outside, out);
+}
+
+med_status med_volume_warp(const med_volume *in, med_grid grid, const med_transform *t, med_interp how, float outside,
+                           med_volume **out) {
+    return warp(in, grid, t, tasks[how], outside, out);
+}
+
+med_status med_volume_warp_label(const med_volume *in, med_grid grid, const med_transform *t, med_volume **out) {
+    return warp(in, grid, t, label_task, 0, out);
 }

@@ -25,6 +25,8 @@ enum { MAX_BYTES = 8, PIECE = 4096, PIECES_PER_TASK = 32 };
 
 typedef void convert_fn(const void *raw, int n, const med_raw_voxels *how, float *out);
 
+typedef double value_fn(const void *raw);
+
 #define DEFINE_CONVERT(id, type, name)                                                                                 \
     static void convert_##id(const void *raw, int n, const med_raw_voxels *how, float *out) {                          \
         const type *value = raw;                                                                                       \
@@ -32,15 +34,17 @@ typedef void convert_fn(const void *raw, int n, const med_raw_voxels *how, float
             for (int i = 0; i < n; i++) out[i] = (float)((double)value[i] * how->slope + how->inter);                  \
         else                                                                                                           \
             for (int i = 0; i < n; i++) out[i] = (float)value[i];                                                      \
-    }
+    }                                                                                                                  \
+    static double value_##id(const void *raw) { return (double)*(const type *)raw; }
 VOXEL_TYPES(DEFINE_CONVERT)
 
 static const struct {
     const char *name;
     size_t n_bytes;
     convert_fn *convert;
+    value_fn *value;
 } types[] = {
-#define ROW(id, type, name) [MED_VOXEL_##id] = {name, sizeof(type), convert_##id},
+#define ROW(id, type, name) [MED_VOXEL_##id] = {name, sizeof(type), convert_##id, value_##id},
     VOXEL_TYPES(ROW)
 #undef ROW
 };
@@ -56,6 +60,15 @@ static void swap_bytes(uint8_t *data, int n, size_t n_bytes) {
             data[b] = data[n_bytes - 1 - b];
             data[n_bytes - 1 - b] = kept;
         }
+}
+
+double med_voxel_value(const med_raw_voxels *raw, size_t i) {
+    _Alignas(MAX_BYTES) uint8_t piece[MAX_BYTES];
+    size_t n_bytes = med_voxel_bytes(raw->type);
+    memcpy(piece, raw->data + i * n_bytes, n_bytes);
+    if (raw->is_big_endian) swap_bytes(piece, 1, n_bytes);
+    double value = types[raw->type].value(piece);
+    return raw->is_scaled ? value * raw->slope + raw->inter : value;
 }
 
 static bool is_finite(float x) { return fabsf(x) <= FLT_MAX; }

@@ -20,6 +20,9 @@ size_t med_voxel_bytes(med_voxel_type type);
  * index when a value is not finite. Does not depend on the number of threads. */
 MED_CHECK med_status med_voxel_convert(const char *path, med_raw_voxels raw, med_volume *v);
 
+/* One value, in double. */
+double med_voxel_value(const med_raw_voxels *raw, size_t i);
+
 /* The voxels as a file stores them (little endian): float32, uint8 or int16, rounded to nearest. MED_EFAIL: a voxel is
  * out of the type's range; MED_EUSAGE: another type. `out` has room for all. */
 MED_CHECK med_status med_voxel_store(const char *path, const med_volume *v, med_voxel_type type, uint8_t *out);
