@@ -200,7 +200,7 @@ static void draw_chart(med_text *out, chart *c, const char *x_title, const char 
             med_text_add(out, "%c%.1f %.1f", i ? 'L' : 'M', place(&x, line->x[i]), place(&y, line->y[i]));
         med_text_add(out, "\"/><text class=\"s%d\" x=\"%d\" y=\"16\" text-anchor=\"end\">%s</text>", s, legend,
                      line->label);
-        legend -= 90;
+        legend -= 14 + 7 * (int)strlen(line->label);
     }
     med_text_put(out, "</svg>");
     int n = snprintf(caption, CAPTION_BYTES, "%s%s", c->title, y.is_log ? ", logarithmic scale" : "");
