@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,8 @@ struct med_progress {
     char note[NOTE_BYTES];
 };
 
+static atomic_int n_running; /* a job inside another one is silent */
+
 static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -136,7 +139,7 @@ med_progress *med_progress_start(const char *what, long n_total) {
     p->what = med_strdup(what);
     p->n_total = n_total;
     p->start_s = p->shown_s = now_s();
-    p->is_on = is_progress_on;
+    p->is_on = atomic_fetch_add(&n_running, 1) == 0 && is_progress_on;
     p->is_bar = isatty(STDERR_FILENO);
     return p;
 }
@@ -163,6 +166,7 @@ void med_progress_update(med_progress *p, long n_done, const char *note_format, 
 /* A bar leaves its last state as a line; plain lines have said it already. */
 void med_progress_end(med_progress *p) {
     if (!p) return;
+    atomic_fetch_sub(&n_running, 1);
     if (p->is_on && p->is_bar) {
         pthread_mutex_lock(&mutex);
         show(p, now_s());

@@ -13,7 +13,8 @@ void med_info(const char *format, ...) MED_PRINTF(1, 2);
 void med_warn(const char *format, ...) MED_PRINTF(1, 2); /* prefixed "warning: " */
 
 /* Progress of one job: on a terminal one line redrawn at most 10 times a second with time left and `note`
- * (the losses, say); elsewhere a plain line every 10 % or 30 s. Enabled by the program, silent by default. */
+ * (the losses, say); elsewhere a plain line every 10 % or 30 s. Enabled by the program, silent by default; a job started while
+ * another one runs is silent. */
 void med_progress_enable(bool is_on);
 typedef struct med_progress med_progress;
 med_progress *med_progress_start(const char *what, long n_total);
