@@ -285,12 +285,12 @@ static med_status run_slices(const job *b, const int *slices, int n) {
 static med_status run_all(job *b, const med_volume *mask) {
     int n;
     int *slices = list_slices(&b->slicer, mask, &n);
-    med_progress *progress = b->options->is_silent ? NULL : med_progress_start("synth", n);
+    med_progress *progress = med_progress_start("synth", n);
     med_status status = MED_OK;
     for (int first = 0; first < n && status == MED_OK; first += SLICES_AT_ONCE) {
         int at_once = n - first < SLICES_AT_ONCE ? n - first : SLICES_AT_ONCE;
         status = run_slices(b, slices + first, at_once);
-        if (progress) med_progress_update(progress, first + at_once, "slices");
+        med_progress_update(progress, first + at_once, "slices");
     }
     med_progress_end(progress);
     free(slices);

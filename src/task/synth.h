@@ -24,7 +24,6 @@ typedef struct med_synth_options {
     double temperature;       /* scale of the posterior's standard deviation; 0: no noise */
     int n_samples;            /* mean of that many draws */
     uint64_t seed;
-    bool is_silent;           /* no progress */
 } med_synth_options;
 
 /* inputs[j] (NULL: missing) at network scale, all on one grid of any size; slices are planes of axis 2, centred in the

@@ -37,8 +37,7 @@ static med_status judge_given(med_synth_model *model, const scans *s, med_modset
                              .target = observed,
                              .temperature = 1,
                              .n_samples = 1,
-                             .seed = seed,
-                             .is_silent = true};
+                             .seed = seed};
     const med_volume *inputs[MED_MAX_MODS] = {[0] = NULL};
     med_volume *out[MED_MAX_MODS];
     inputs[given] = s->input[given];
