@@ -4,17 +4,18 @@
  * numbered along rows of `pitch` (output width plus what the kernel overhangs); the input of tap t of channel c for
  * position p is strip[c * plane + tap[t] + p]. So a convolution is a sum over (channel, tap) of shifted vectors,
  * whatever kernel, stride and padding; positions behind the end of a row are computed and dropped.
- * With stride s the strip is stored as s*s planes, one for each residue of row and column. */
+ * With strides a strip is stored as stride_y*stride_x planes, one for each residue of row and column. */
 #ifndef MED_CPU_CONV_H
 #define MED_CPU_CONV_H
 
 #include "backend/cpu/kernels.h"
 
-enum { MAX_TAPS = 81, STRIP_SLACK = 4 * VL /* floats readable behind a strip */ };
+enum { MAX_TAPS = 98, STRIP_SLACK = 4 * VL /* floats readable behind a strip */ };
 
 typedef struct conv_geometry {
     int channels, h, w;        /* input */
-    int kh, kw, stride;        /* kernel; every tap of it */
+    int kh, kw;                /* kernel */
+    int stride_y, stride_x;
     int pad_y, pad_x;          /* above and left; below and right: as far as the output reaches */
     int is_reflect;
     int ho, wo;                /* output */
@@ -24,7 +25,7 @@ typedef struct conv_geometry {
     int tap[MAX_TAPS];
 } conv_geometry;
 
-/* Fill in what follows from the first five lines, with strips of at most `max_rows` rows and, where one row allows it,
+/* Fill in what follows from the first six lines, with strips of at most `max_rows` rows and, where one row allows it,
  * `max_bytes`. */
 void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes);
 size_t ISA(conv_strip_floats)(const conv_geometry *g);
@@ -70,7 +71,7 @@ typedef struct weight_order {
 
 /* y[n, o, row, col] at y + n*y_sample + o*y_channel + row*y_row + col*y_col. */
 typedef struct conv_job {
-    conv_geometry g;      /* its first five lines */
+    conv_geometry g;      /* its first six lines */
     const med_call *call; /* whose prologue input 0 is read through, or NULL */
     const float *x;
     int n, outputs;

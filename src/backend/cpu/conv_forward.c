@@ -7,7 +7,7 @@ void ISA(conv2d)(const med_call *call) {
     int inputs = (int)x.dim[1], outputs = (int)y.dim[1], taps = a.kernel * a.kernel;
     med_assert(taps <= MAX_TAPS);
     conv_job job = {
-        .g = {.channels = inputs, .h = (int)x.dim[2], .w = (int)x.dim[3], .kh = a.kernel, .kw = a.kernel, .stride = a.stride,
+        .g = {.channels = inputs, .h = (int)x.dim[2], .w = (int)x.dim[3], .kh = a.kernel, .kw = a.kernel, .stride_y = a.stride, .stride_x = a.stride,
               .pad_y = a.pad, .pad_x = a.pad, .is_reflect = a.mode == MED_PAD_REFLECT, .ho = (int)y.dim[2], .wo = (int)y.dim[3]},
         .call = call, .x = call->in[0].f32, .n = (int)x.dim[0], .outputs = outputs,
         .w = call->in[1].f32, .order = {.output = (int64_t)inputs * taps, .input = taps},

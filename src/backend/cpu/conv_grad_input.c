@@ -28,7 +28,7 @@ static void run_phase(const med_call *call, int py, int px, int pad, int h, int 
     axis_phase y = phase_of(py, a.kernel, a.stride, pad, h), x = phase_of(px, a.kernel, a.stride, pad, w);
     if (y.size < 1 || x.size < 1) return;
     conv_job job = {
-        .g = {.channels = y.n && x.n ? inputs : 0, .h = (int)dy.dim[2], .w = (int)dy.dim[3], .kh = y.n, .kw = x.n, .stride = 1,
+        .g = {.channels = y.n && x.n ? inputs : 0, .h = (int)dy.dim[2], .w = (int)dy.dim[3], .kh = y.n, .kw = x.n, .stride_y = 1, .stride_x = 1,
               .pad_y = y.pad, .pad_x = x.pad, .ho = y.size, .wo = x.size},
         .x = call->in[0].f32, .n = (int)dy.dim[0], .outputs = outputs,
         .w = call->in[1].f32, .order = {.output = taps, .input = (int64_t)outputs * taps},

@@ -173,7 +173,7 @@ void ISA(conv2d_grad_weight)(const med_call *call) {
     med_shape x = call->in[0].shape, y = call->in[1].shape;
     med_assert(a.kernel * a.kernel <= MAX_TAPS);
     weight_job job = {
-        .g = {.h = (int)x.dim[2], .w = (int)x.dim[3], .kh = a.kernel, .kw = a.kernel, .stride = a.stride, .pad_y = a.pad,
+        .g = {.h = (int)x.dim[2], .w = (int)x.dim[3], .kh = a.kernel, .kw = a.kernel, .stride_y = a.stride, .stride_x = a.stride, .pad_y = a.pad,
               .pad_x = a.pad, .is_reflect = a.mode == MED_PAD_REFLECT, .ho = (int)y.dim[2], .wo = (int)y.dim[3]},
         .call = call, .n = (int)x.dim[0], .inputs = (int)x.dim[1], .outputs = (int)y.dim[1],
     };

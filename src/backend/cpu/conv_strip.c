@@ -2,9 +2,9 @@
 #include "backend/cpu/conv.h"
 
 void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes) {
-    int s = g->stride, over_y = g->kh > 0 ? (g->kh - 1) / s : 0, over_x = g->kw > 0 ? (g->kw - 1) / s : 0;
+    int sy = g->stride_y, sx = g->stride_x, over_y = g->kh > 0 ? (g->kh - 1) / sy : 0, over_x = g->kw > 0 ? (g->kw - 1) / sx : 0;
     g->pitch = g->wo + over_x;
-    int64_t row_bytes = (int64_t)g->channels * s * s * g->pitch * (int)sizeof(float);
+    int64_t row_bytes = (int64_t)g->channels * sy * sx * g->pitch * (int)sizeof(float);
     int64_t fit = row_bytes ? max_bytes / row_bytes - over_y : max_rows;
     int rows = fit < 1 ? 1 : fit < max_rows ? (int)fit : max_rows;
     if (rows > g->ho) rows = g->ho;
@@ -15,9 +15,9 @@ void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes) {
     int phase = g->phase_rows * g->pitch;
     for (int y = 0; y < g->kh; y++)
         for (int x = 0; x < g->kw; x++)
-            g->tap[y * g->kw + x] = (y % s * s + x % s) * phase + y / s * g->pitch + x / s;
+            g->tap[y * g->kw + x] = (y % sy * sx + x % sx) * phase + y / sy * g->pitch + x / sx;
     /* An odd number of cache lines, so that channels do not share cache sets. */
-    g->plane = (((ptrdiff_t)phase * s * s + 15) / 16 | 1) * 16;
+    g->plane = (((ptrdiff_t)phase * sy * sx + 15) / 16 | 1) * 16;
 }
 
 size_t ISA(conv_strip_floats)(const conv_geometry *g) { return (size_t)g->channels * (size_t)g->plane + STRIP_SLACK; }
@@ -74,34 +74,34 @@ static void fill_line(const conv_geometry *g, const channel_reader *reader, cons
 }
 
 /* Padded rows of a strip that some output needs. */
-static int rows_needed(const conv_geometry *g) { return (g->rows - 1) * g->stride + g->kh; }
+static int rows_needed(const conv_geometry *g) { return (g->rows - 1) * g->stride_y + g->kh; }
 
 static void fill_channel(const conv_geometry *g, const channel_reader *reader, const float *from, int top, float *plane, float *line) {
-    int s = g->stride;
+    int sy = g->stride_y, sx = g->stride_x;
     ptrdiff_t step = (ptrdiff_t)g->phase_rows * g->pitch;
-    for (int r = 0; r < g->phase_rows * s; r++) {
-        float *to = plane + r % s * s * step + r / s * g->pitch;
+    for (int r = 0; r < g->phase_rows * sy; r++) {
+        float *to = plane + r % sy * sx * step + r / sy * g->pitch;
         int y = r < rows_needed(g) ? mirror(top + r, g->h, g->is_reflect) : -1;
         if (y < 0) {
-            for (int x = 0; x < s; x++) memset(to + x * step, 0, (size_t)g->pitch * sizeof *to);
-        } else if (s == 1) {
+            for (int x = 0; x < sx; x++) memset(to + x * step, 0, (size_t)g->pitch * sizeof *to);
+        } else if (sx == 1) {
             fill_line(g, reader, from + (int64_t)y * g->w, g->pitch, to);
         } else {
-            fill_line(g, reader, from + (int64_t)y * g->w, g->pitch * s, line);
-            split_line(line, s, g->pitch, to, step);
+            fill_line(g, reader, from + (int64_t)y * g->w, g->pitch * sx, line);
+            split_line(line, sx, g->pitch, to, step);
         }
     }
-    memset(plane + s * s * step, 0, (size_t)(g->plane - s * s * step) * sizeof *plane);
+    memset(plane + sy * sx * step, 0, (size_t)(g->plane - sy * sx * step) * sizeof *plane);
 }
 
 void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const float *x, int sample, int c0, int n, int row,
                           float *strip) {
-    float *line = med_scratch(SCRATCH_ROWS, (size_t)(g->pitch * g->stride + 4 * VL) * sizeof *line);
+    float *line = med_scratch(SCRATCH_ROWS, (size_t)(g->pitch * g->stride_x + 4 * VL) * sizeof *line);
     for (int c = 0; c < n; c++) {
         int64_t index = (int64_t)sample * g->channels + c0 + c;
         channel_reader reader = {.is_plain = 1};
         if (call) reader = ISA(channel_reader)(call, index);
-        fill_channel(g, reader.is_plain ? NULL : &reader, x + index * g->h * g->w, row * g->stride - g->pad_y, strip + c * g->plane, line);
+        fill_channel(g, reader.is_plain ? NULL : &reader, x + index * g->h * g->w, row * g->stride_y - g->pad_y, strip + c * g->plane, line);
     }
     if (c0 + n == g->channels) memset(strip + n * g->plane, 0, STRIP_SLACK * sizeof *strip);
 }

@@ -6,7 +6,8 @@
  *   V[k][i] = B'dB of the tiles (prologue was applied when the strip was filled)
  *   M[k][o] = sum_i U[k][o][i] V[k][i], k < 36, by the tile kernel with one tap;  U = GgG' of the weights
  *   y = A'MA, columns interleaved again, junk dropped.
- * Few strips: V of all tiles is made together first, then groups of outputs are shared among tasks. */
+ * Few strips: V of all tiles is made together first, then groups of outputs are shared among tasks, each of which
+ * transforms the weights it needs and uses them while they are in its L2. */
 #include "backend/cpu/conv.h"
 
 enum {
@@ -21,8 +22,9 @@ typedef struct winograd {
     const conv_job *job;
     conv_geometry g;             /* of tiles: kernel 6, stride 4 */
     int n_blocks, n_groups;      /* blocks of OB outputs; groups of blocks */
-    int n_fills;                 /* tasks that make V of one strip; 0: private */
-    float *u;                    /* [n_blocks][POINTS][channels][OB] */
+    int n_fills;                 /* tasks that make V of one strip, when shared */
+    ptrdiff_t u_point;           /* floats from a point of U to the next */
+    float *u;                    /* [n_blocks][POINTS][channels][OB], when not made by every task */
     float *v;                    /* [n][n_strips][tile blocks] of a block's V, when shared */
     double *parts;
 } winograd;
@@ -117,10 +119,10 @@ INLINE void load_weights(const winograd *w, const float *from, int n_outputs, in
     }
 }
 
-static void weight_block(const winograd *w, int b) {
+/* U of a block of outputs: [POINTS][channels][OB]. */
+static void weight_block(const winograd *w, int b, float *u) {
     const weight_order *order = &w->job->order;
     int channels = w->g.channels, n = w->job->outputs - b * OB < OB ? w->job->outputs - b * OB : OB;
-    float *u = w->u + (int64_t)b * POINTS * channels * OB;
     const float *from = w->job->w + b * OB * order->output;
     int first_tap = order->tap[0] < order->tap[8] ? order->tap[0] : order->tap[8]; /* nine neighbours in one order or the other */
     for (int i = 0; i < channels; i += LANE_CHANNELS, from += LANE_CHANNELS * order->input, u += VL) {
@@ -130,7 +132,7 @@ static void weight_block(const winograd *w, int b) {
         for (int t = 0; t < 9; t++) g[t] = weight[order->tap[t] - first_tap];
         UNROLL for (int c = 0; c < 3; c++) weight_1d(g[c], g[3 + c], g[6 + c], half + c, 3);
         UNROLL for (int r = 0; r < 6; r++) weight_1d(half[3 * r], half[3 * r + 1], half[3 * r + 2], point + 6 * r, 1);
-        for (int k = 0; k < POINTS; k++) vf_put(u + (int64_t)k * channels * OB, 0, n_channels * OB, point[k]);
+        for (int k = 0; k < POINTS; k++) vf_put(u + k * w->u_point, 0, n_channels * OB, point[k]);
     }
 }
 
@@ -141,7 +143,7 @@ static int block_vectors(int n_tiles, int first) {
     int n = (n_tiles - first + VL - 1) / VL;
     return n < NV ? n : NV;
 }
-/* Floats from a point to the next: an odd number of cache lines, so that points do not share cache sets. */
+/* Floats from a point to the next: one line more than a round number, so that points do not share cache sets. */
 static ptrdiff_t point_step(int channels) { return (ptrdiff_t)channels * BLOCK_TILES + 16; }
 static size_t block_floats(const winograd *w) { return POINTS * (size_t)point_step(w->g.channels); }
 
@@ -159,17 +161,19 @@ static void scatter(const winograd *w, const float *rows, int first, int first_r
     }
 }
 
-/* One group of outputs of one block of tiles. */
-static void group_of_block(const winograd *w, const float *v, int group, int sample, int strip, int first, int nv, float *m) {
+static int group_begin(const winograd *w, int group) { return group * w->n_blocks / w->n_groups; }
+
+/* One group of outputs, whose U is given, at one block of tiles. */
+static void group_of_block(const winograd *w, const float *u, const float *v, int group, int sample, int strip, int first, int nv, float *m) {
     const conv_job *job = w->job;
     static const float no_bias[OB];
     static const int no_shift[1];
-    int begin = group * w->n_blocks / w->n_groups, end = (group + 1) * w->n_blocks / w->n_groups;
+    int begin = group_begin(w, group), end = group_begin(w, group + 1);
     ptrdiff_t v_point = point_step(w->g.channels), m_point = point_step((end - begin) * OB);
     for (int k = 0; k < POINTS; k++)
         for (int b = begin; b < end; b++) {
             conv_tile t = {v + k * v_point, BLOCK_TILES, w->g.channels, 1, no_shift,
-                           w->u + ((int64_t)b * POINTS + k) * w->g.channels * OB, no_bias,
+                           u + ((b - begin) * POINTS + k) * w->u_point, no_bias,
                            m + k * m_point + (b - begin) * OB * BLOCK_TILES, BLOCK_TILES, OB};
             ISA(conv_tiles)(t, nv);
         }
@@ -220,24 +224,24 @@ static void private_task(void *context, int index) {
     for (int first = 0; first < n_tiles; first += BLOCK_TILES) {
         int nv = block_vectors(n_tiles, first);
         transform_block(w, strip, 0, w->g.channels, first, nv, v);
-        for (int group = 0; group < w->n_groups; group++) group_of_block(w, v, group, sample, strip_index, first, nv, m);
+        for (int group = 0; group < w->n_groups; group++) group_of_block(w, w->u + group_begin(w, group) * POINTS * w->u_point, v, group, sample, strip_index, first, nv, m);
     }
     add_parts(w, 0, w->job->outputs, sample, strip_index);
 }
 
 static int max_tile_blocks(const winograd *w) { return (w->g.rows * w->g.pitch + BLOCK_TILES - 1) / BLOCK_TILES; }
 
-/* Tasks before the products: blocks of weights, then pieces of the shared V. */
-static void prepare_task(void *context, int index) {
+static void weight_task(void *context, int b) {
     const winograd *w = context;
-    if (index < w->n_blocks) {
-        weight_block(w, index);
-        return;
-    }
-    index -= w->n_blocks;
+    weight_block(w, b, w->u + b * POINTS * w->u_point);
+}
+
+/* V of some channels of one strip. */
+static void fill_task(void *context, int index) {
+    const winograd *w = context;
     int strip_index = index / w->n_fills % w->g.n_strips, sample = index / w->n_fills / w->g.n_strips;
     int c0 = index % w->n_fills * FILL_CHANNELS, n = w->g.channels - c0 < FILL_CHANNELS ? w->g.channels - c0 : FILL_CHANNELS;
-    float *strip = med_scratch(SCRATCH_STRIP, ISA(conv_strip_floats)(&w->g) * sizeof *strip);
+    float *strip = med_scratch(SCRATCH_STRIP, ((size_t)(n * w->g.plane) + STRIP_SLACK) * sizeof *strip);
     ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, c0, n, strip_index * w->g.rows, strip);
     float *v = w->v + (size_t)((sample * w->g.n_strips + strip_index) * max_tile_blocks(w)) * block_floats(w);
     int n_tiles = strip_tiles(w, strip_index);
@@ -245,45 +249,58 @@ static void prepare_task(void *context, int index) {
         transform_block(w, strip, c0, n, first, block_vectors(n_tiles, first), v);
 }
 
-static void shared_task(void *context, int index) {
+/* A group of outputs everywhere. */
+static void group_task(void *context, int group) {
     const winograd *w = context;
-    int group = index % w->n_groups, strip = index / w->n_groups % w->g.n_strips, sample = index / w->n_groups / w->g.n_strips;
-    const float *v = w->v + (size_t)((sample * w->g.n_strips + strip) * max_tile_blocks(w)) * block_floats(w);
-    int n_tiles = strip_tiles(w, strip);
-    float *m = m_scratch(w);
-    for (int first = 0; first < n_tiles; first += BLOCK_TILES, v += block_floats(w))
-        group_of_block(w, v, group, sample, strip, first, block_vectors(n_tiles, first), m);
-    add_parts(w, group * w->n_blocks / w->n_groups * OB, (group + 1) * w->n_blocks / w->n_groups * OB, sample, strip);
+    int begin = group_begin(w, group), end = group_begin(w, group + 1);
+    float *u = med_scratch(SCRATCH_STRIP, (size_t)((end - begin) * POINTS) * (size_t)w->u_point * sizeof *u), *m = m_scratch(w);
+    for (int b = begin; b < end; b++) weight_block(w, b, u + (b - begin) * POINTS * w->u_point);
+    for (int s = 0; s < w->job->n * w->g.n_strips; s++) {
+        int sample = s / w->g.n_strips, strip = s % w->g.n_strips, n_tiles = strip_tiles(w, strip);
+        const float *v = w->v + (size_t)(s * max_tile_blocks(w)) * block_floats(w);
+        for (int first = 0; first < n_tiles; first += BLOCK_TILES, v += block_floats(w))
+            group_of_block(w, u, v, group, sample, strip, first, block_vectors(n_tiles, first), m);
+        add_parts(w, begin * OB, end * OB, sample, strip);
+    }
 }
 
 int ISA(conv_winograd_fits)(const conv_job *job) {
     const conv_geometry *g = &job->g;
-    return g->kh == 3 && g->kw == 3 && g->stride == 1 && job->y_col == 1 && g->channels >= 8 && job->outputs >= 8 && g->ho >= 9 && g->wo >= 9;
+    return g->kh == 3 && g->kw == 3 && g->stride_y == 1 && g->stride_x == 1 && job->y_col == 1 && g->channels >= 8 && job->outputs >= 8 && g->ho >= 9 && g->wo >= 9;
+}
+
+/* Big planes: a task for every strip. */
+static void run_private(winograd *w) {
+    enum { SMALL = 1 << 9 };
+    w->u = med_scratch(SCRATCH_WEIGHTS, (size_t)(w->n_blocks * POINTS) * (size_t)w->u_point * sizeof *w->u);
+    if (w->g.channels * w->job->outputs > SMALL)
+        med_parallel(w->n_blocks, weight_task, w);
+    else
+        for (int b = 0; b < w->n_blocks; b++) weight_task(w, b);
+    med_parallel(w->job->n * w->g.n_strips, private_task, w);
+}
+
+static void run_shared(winograd *w) {
+    int n_strips = w->job->n * w->g.n_strips, least = w->n_blocks < CONV_TASKS ? w->n_blocks : CONV_TASKS;
+    if (w->n_groups < least) w->n_groups = least;
+    w->n_fills = (w->g.channels + FILL_CHANNELS - 1) / FILL_CHANNELS;
+    w->v = med_scratch(SCRATCH_SHARED, (size_t)(n_strips * max_tile_blocks(w)) * block_floats(w) * sizeof *w->v);
+    med_parallel(n_strips * w->n_fills, fill_task, w);
+    med_parallel(w->n_groups, group_task, w);
 }
 
 void ISA(conv_winograd_run)(const conv_job *job) {
-    enum { SMALL = 1 << 9 };
     winograd w = {.job = job, .g = job->g, .n_blocks = (job->outputs + OB - 1) / OB};
     w.g.kh = w.g.kw = 6;
-    w.g.stride = 4;
+    w.g.stride_y = w.g.stride_x = 4;
     w.g.ho = (job->g.ho + 3) / 4;
     w.g.wo = (job->g.wo + 3) / 4;
     int max_rows = w.g.ho > 16 ? (w.g.ho + CONV_TASKS - 1) / CONV_TASKS : w.g.ho;
-    ISA(conv_geometry_finish)(&w.g, max_rows, STRIP_BYTES);
+    int is_shared = job->n * w.g.ho < CONV_TASKS * max_rows;
+    ISA(conv_geometry_finish)(&w.g, max_rows, is_shared ? INT32_MAX : STRIP_BYTES);
     w.n_groups = (w.n_blocks + GROUP - 1) / GROUP;
     w.parts = ISA(conv_parts_create)(job, w.g.n_strips);
-    w.u = med_scratch(SCRATCH_WEIGHTS, (size_t)w.n_blocks * OB * POINTS * (size_t)w.g.channels * sizeof *w.u);
-    int n_strips = job->n * w.g.n_strips, is_shared = n_strips < CONV_TASKS;
-    if (is_shared) {
-        w.n_fills = (w.g.channels + FILL_CHANNELS - 1) / FILL_CHANNELS;
-        w.v = med_scratch(SCRATCH_SHARED, (size_t)(n_strips * max_tile_blocks(&w)) * block_floats(&w) * sizeof *w.v);
-    }
-    int n_prepare = w.n_blocks + n_strips * w.n_fills;
-    if (is_shared || w.g.channels * job->outputs > SMALL)
-        med_parallel(n_prepare, prepare_task, &w);
-    else
-        for (int i = 0; i < n_prepare; i++) prepare_task(&w, i);
-    if (is_shared) med_parallel(n_strips * w.n_groups, shared_task, &w);
-    else med_parallel(n_strips, private_task, &w);
+    w.u_point = (ptrdiff_t)w.g.channels * OB + 16;
+    (is_shared ? run_shared : run_private)(&w);
     ISA(conv_parts_finish)(job, w.parts, w.g.n_strips);
 }

@@ -15,8 +15,8 @@
 #include "engine/op/ops.def"
 #undef OP
 
-/* How a thread's scratch slots are used: the first three by the caller of med_parallel, the others inside tasks. */
-enum { SCRATCH_WEIGHTS, SCRATCH_SHARED, SCRATCH_PADDED, SCRATCH_STRIP, SCRATCH_ROWS, SCRATCH_OUT };
+/* How a thread's scratch slots are used: the first four by the caller of med_parallel, the others inside tasks. */
+enum { SCRATCH_WEIGHTS, SCRATCH_SHARED, SCRATCH_PADDED, SCRATCH_TALL, SCRATCH_STRIP, SCRATCH_ROWS, SCRATCH_OUT };
 
 /* Element-wise work is cut into blocks of this many floats. */
 enum { BLOCK = 1 << 14 };
