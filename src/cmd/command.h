@@ -18,6 +18,8 @@ typedef struct med_cli {
 
 typedef struct med_command {
     const char *name, *summary;
+    const struct med_command *const *children; /* NULL-terminated: the next word chooses one, named "PARENT CHILD"; then
+                                                  nothing below is used */
     const char *usage;   /* positional part: "WEIGHTS IN OUT" */
     const char *example; /* one runnable line */
     int min_args, max_args;

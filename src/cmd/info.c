@@ -35,27 +35,53 @@ static void print_array(const char *title, const json_t *array, const char *unit
     printf("%s\n", unit);
 }
 
-static void print_affine(const json_t *rows) {
+static void print_affine(const char *title, const json_t *rows) {
     size_t r, c;
     json_t *row, *x;
     json_array_foreach (rows, r, row) {
-        printf("%-14s", r == 0 ? "affine (RAS)" : "");
+        printf("%-14s", r == 0 ? title : "");
         json_array_foreach (row, c, x) printf("%10.4f", json_number_value(x));
         putchar('\n');
     }
 }
 
 static void print_image(const json_t *report) {
-    const json_t *stats = json_object_get(report, "stats");
     print_array("size", json_object_get(report, "dims"), " voxels");
     print_array("", json_object_get(report, "size_mm"), " mm");
     print_array("spacing", json_object_get(report, "spacing_mm"), " mm");
     print_row("type", text_of(report, "dtype"));
     print_row("orientation", text_of(report, "orientation"));
-    print_affine(json_object_get(report, "affine_ras"));
+    print_affine("affine (RAS)", json_object_get(report, "affine_ras"));
     print_row("description", text_of(report, "description"));
-    printf("%-14s%.6g to %.6g\n", "values", json_number_value(json_object_get(stats, "min")),
-           json_number_value(json_object_get(stats, "max")));
+    printf("%-14s%.6g to %.6g\n", "values", json_number_value(json_object_get(report, "min")),
+           json_number_value(json_object_get(report, "max")));
+}
+
+static void print_transform(const json_t *report) {
+    print_row("class", text_of(report, "class"));
+    printf("%-14s%lld\n", "parts", int_of(report, "n_parts"));
+    if (!json_object_get(report, "matrix_ras")) return;
+    print_affine("matrix (RAS)", json_object_get(report, "matrix_ras"));
+    printf("%-14s%.9g\n", "determinant", json_number_value(json_object_get(report, "determinant")));
+}
+
+static void print_landmarks(const json_t *report) {
+    size_t i;
+    json_t *point;
+    json_array_foreach (json_object_get(report, "points"), i, point) {
+        print_array(text_of(point, "label"), json_object_get(point, "ras"), " mm");
+        if (json_object_get(point, "ras_2")) print_array("  is at", json_object_get(point, "ras_2"), " mm");
+    }
+}
+
+static void print_sequence(const json_t *report) {
+    size_t i;
+    json_t *pose;
+    printf("%-14s%lld of %lld x %lld pixels\n", "frames", int_of(report, "n_frames"), int_of(report, "width"),
+           int_of(report, "height"));
+    print_row("orientation", text_of(report, "orientation"));
+    json_array_foreach (json_object_get(report, "poses"), i, pose)
+        printf("%-14s%s, valid in %lld frames\n", "pose", text_of(pose, "name"), int_of(pose, "n_valid"));
 }
 
 static void print_weights(const json_t *report) {
@@ -133,6 +159,9 @@ static med_status run(med_cli *cli) {
     const char *kind = text_of(cli->report, "kind");
     printf("%s: %s\n", cli->args[0], kind);
     if (strcmp(kind, "image") == 0) print_image(cli->report);
+    if (strcmp(kind, "transform") == 0) print_transform(cli->report);
+    if (strcmp(kind, "landmarks") == 0) print_landmarks(cli->report);
+    if (strcmp(kind, "sequence") == 0) print_sequence(cli->report);
     if (strcmp(kind, "weights") == 0) print_weights(cli->report);
     if (strcmp(kind, "dataset") == 0) print_dataset(cli->report);
     return MED_OK;
@@ -140,7 +169,7 @@ static med_status run(med_cli *cli) {
 
 const med_command med_cmd_info = {
     .name = "info",
-    .summary = "explain a weights file, an image or a data set",
+    .summary = "explain an image, transform, landmarks, sequence, weights file or data set",
     .usage = "FILE",
     .example = "medley info scans/case-01/case-01-t2.nii.gz",
     .min_args = 1,

@@ -16,27 +16,45 @@ static const med_command *const commands[] = {
 #define COMMAND(name) &med_cmd_##name,
 #include "cmd/commands.def"
 #undef COMMAND
-};
-enum { N_COMMANDS = sizeof commands / sizeof *commands };
+    NULL};
+
+/* The word that chooses a command: the last of its name. */
+static const char *word_of(const med_command *command) {
+    const char *space = strrchr(command->name, ' ');
+    return space ? space + 1 : command->name;
+}
+
+static void print_list(FILE *to, const med_command *const *list) {
+    for (; *list; list++) fprintf(to, "  %-10s %s\n", word_of(*list), (*list)->summary);
+}
 
 static void print_overview(FILE *to) {
     fputs("medley " MEDLEY_VERSION ": fills in missing MR and ultrasound scans of the brain.\n\n", to);
     fputs("Usage: medley COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n", to);
-    for (int i = 0; i < N_COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    print_list(to, commands);
     fputs("\nmedley COMMAND --help explains one command; medley --version prints the version.\n", to);
 }
 
-static const med_command *find_command(const char *name) {
-    const char *names[N_COMMANDS + 1] = {NULL};
-    for (int i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(commands[i]->name, name) == 0) return commands[i];
-        names[i] = commands[i]->name;
+static void print_children(FILE *to, const med_command *command) {
+    fprintf(to, "medley %s: %s\n\nUsage: medley %s KIND [ARGUMENTS] [OPTIONS]\n\nKinds:\n", command->name,
+            command->summary, command->name);
+    print_list(to, command->children);
+    fprintf(to, "\nmedley %s KIND --help explains one of them.\n", command->name);
+}
+
+/* NULL after a message. `parent`: NULL for the commands themselves. */
+static const med_command *find_among(const med_command *const *list, const med_command *parent, const char *word) {
+    const char *words[64] = {NULL};
+    for (int i = 0; list[i]; i++) {
+        words[i] = word_of(list[i]);
+        if (strcmp(words[i], word) == 0) return list[i];
     }
-    const char *nearest = med_nearest(name, names);
+    const char *nearest = med_nearest(word, words), *name = parent ? parent->name : "", *space = parent ? " " : "";
     if (nearest)
-        fprintf(stderr, "medley: unknown command '%s' (did you mean '%s'?)\n", name, nearest);
+        fprintf(stderr, "medley%s%s: unknown command '%s' (did you mean '%s'?)\n", space, name, word, nearest);
     else
-        fprintf(stderr, "medley: unknown command '%s' (medley --help lists them)\n", name);
+        fprintf(stderr, "medley%s%s: unknown command '%s' (medley %s%s--help lists them)\n", space, name, word, name,
+                space);
     return NULL;
 }
 
@@ -124,12 +142,13 @@ static int conclude(const med_command *command, const med_cli *cli, med_status s
     return med_exit_code(status);
 }
 
-static int run(const med_command *command, int argc, char **argv) {
+/* first: the first word behind the command's own. */
+static int run(const med_command *command, int argc, char **argv, int first) {
     med_globals globals = med_globals_default();
     char *command_line = join_words(argc, argv);
     med_cli cli = {.command_line = command_line, .config = defaults_create(command), .report = json_object()};
     cli.args = med_alloc((size_t)argc * sizeof *cli.args);
-    med_status status = med_cli_parse(command, argc - 2, argv + 2, &globals, &cli);
+    med_status status = med_cli_parse(command, argc - first, argv + first, &globals, &cli);
     int code;
     if (status == MED_OK && (globals.help || globals.xml)) {
         void *defaults = defaults_create(command);
@@ -147,25 +166,37 @@ static int run(const med_command *command, int argc, char **argv) {
     return code;
 }
 
+static bool is_help_word(const char *word) {
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int run_named(int argc, char **argv) {
+    const med_command *command = find_among(commands, NULL, argv[1]);
+    if (!command) return 2;
+    if (!command->children) return run(command, argc, argv, 2);
+    if (argc < 3 || is_help_word(argv[2])) {
+        print_children(argc < 3 ? stderr : stdout, command);
+        return argc < 3 ? 2 : med_exit_code(finish_output());
+    }
+    const med_command *child = find_among(command->children, command, argv[2]);
+    return child ? run(child, argc, argv, 3) : 2;
+}
+
+/* "help COMMAND" is "COMMAND --help". */
+static int run_help(int argc, char **argv) {
+    char help[] = "--help", *words[] = {argv[0], argv[2], argc > 3 ? argv[3] : help, help, NULL};
+    return run_named(argc > 3 ? 4 : 3, words);
+}
+
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
-    const char *first = argc > 1 ? argv[1] : "";
     if (argc < 2) {
         print_overview(stderr);
         return 2;
     }
-    if (strcmp(first, "--version") == 0) {
-        puts("medley " MEDLEY_VERSION);
-        return med_exit_code(finish_output());
-    }
-    bool is_help = strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
-    if (is_help && argc == 2) {
-        print_overview(stdout);
-        return med_exit_code(finish_output());
-    }
-    const med_command *command = find_command(is_help ? argv[2] : first);
-    if (!command) return 2;
-    char help[] = "--help";
-    if (is_help) return run(command, 3, (char *[]){argv[0], argv[2], help, NULL});
-    return run(command, argc, argv);
+    bool is_version = strcmp(argv[1], "--version") == 0;
+    if (is_version) puts("medley " MEDLEY_VERSION);
+    if (is_help_word(argv[1]) && argc == 2) print_overview(stdout);
+    if (is_version || (is_help_word(argv[1]) && argc == 2)) return med_exit_code(finish_output());
+    return is_help_word(argv[1]) ? run_help(argc, argv) : run_named(argc, argv);
 }

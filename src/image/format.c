@@ -49,8 +49,10 @@ static const char *list_formats(char list[LIST_BYTES], bool only_writable) {
 
 /* ---- load ---- */
 
-static med_status open_file(const char *path, med_image_file *file) {
-    *file = (med_image_file){.path = path};
+static const med_load_options usual_options;
+
+static med_status open_file(const char *path, const med_load_options *options, med_image_file *file) {
+    *file = (med_image_file){.path = path, .options = options};
     MED_TRY(med_file_map(path, &file->map));
     file->is_gzip = med_gzip_is(file->map.data, file->map.size);
     if (file->is_gzip)
@@ -92,23 +94,37 @@ static med_status load_opened(const med_image_file *file, bool with_voxels, med_
     return format->load(file, with_voxels, out);
 }
 
-static med_status load(const char *path, bool with_voxels, med_volume **out) {
+static med_status load(const char *path, const med_load_options *options, bool with_voxels, med_volume **out) {
     *out = NULL;
     med_image_file file;
-    med_status status = open_file(path, &file);
+    med_status status = open_file(path, options, &file);
     if (status == MED_OK) status = load_opened(&file, with_voxels, out);
     med_file_unmap(&file.map);
     return status;
 }
 
-med_status med_volume_load(const char *path, med_volume **out) { return load(path, true, out); }
+med_status med_volume_load(const char *path, med_volume **out) { return load(path, &usual_options, true, out); }
 
-med_status med_volume_load_header(const char *path, med_volume **out) { return load(path, false, out); }
+med_status med_volume_load_header(const char *path, med_volume **out) { return load(path, &usual_options, false, out); }
+
+static void replace_nonfinite(med_volume *v, float value) {
+    size_t n = med_grid_count(v->grid);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v->voxel[i])) v->voxel[i] = value;
+}
+
+med_status med_volume_load_with(const char *path, const med_load_options *options, med_volume **out) {
+    med_load_options o = *options;
+    if (o.replacement) o.keeps_nonfinite = true;
+    MED_TRY(load(path, &o, true, out));
+    if (o.replacement) replace_nonfinite(*out, *o.replacement);
+    return MED_OK;
+}
 
 med_status med_field_load(const char *path, med_field **out) {
     *out = NULL;
     med_image_file file;
-    med_status status = open_file(path, &file);
+    med_status status = open_file(path, &usual_options, &file);
     const med_image_format *format = status == MED_OK ? format_by_content(&file) : NULL;
     if (format && format->load_field)
         status = format->load_field(&file, out);
@@ -120,7 +136,7 @@ med_status med_field_load(const char *path, med_field **out) {
 
 bool med_volume_is(const char *path) {
     med_image_file file;
-    med_status status = open_file(path, &file);
+    med_status status = open_file(path, &usual_options, &file);
     bool is_image = status == MED_OK && format_by_content(&file);
     med_file_unmap(&file.map);
     return is_image || (status != MED_EINPUT && format_by_name(path));

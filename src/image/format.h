@@ -15,6 +15,7 @@ typedef struct med_image_file { /* borrowed by the descriptor's functions */
     bool is_gzip;                 /* the file as a whole is a gzip stream */
     uint8_t head[MED_IMAGE_HEAD]; /* first bytes, expanded */
     size_t n_head;                /* fewer where the file is shorter */
+    const med_load_options *options;
 } med_image_file;
 
 typedef struct med_image_format {

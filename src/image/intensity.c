@@ -101,6 +101,17 @@ void med_intensity_to_network(med_volume *v) {
     }
 }
 
+void med_intensity_standardise(med_volume *v) {
+    size_t n = med_grid_count(v->grid);
+    float *x = v->voxel;
+    double hi = med_percentile(x, n, 99.95), sum = 0, square = 0;
+    for (size_t i = 0; i < n; i++) sum += fmin(x[i], hi);
+    double mean = sum / (double)n;
+    for (size_t i = 0; i < n; i++) square += (fmin(x[i], hi) - mean) * (fmin(x[i], hi) - mean);
+    double scale = 3 * sqrt(square / (double)n) + 1e-8;
+    for (size_t i = 0; i < n; i++) x[i] = x[i] > 0 ? (float)fmin((fmin(x[i], hi) - mean) / scale, 1) : -1;
+}
+
 med_status med_intensity_target_to_network(med_volume *v, const char *path) {
     static const float slack = 1e-4f; /* of interpolation and of integer storage */
     size_t n = med_grid_count(v->grid);

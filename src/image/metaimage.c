@@ -32,6 +32,7 @@ static med_status load_parsed(const med_image_file *file, const med_meta_header 
 static med_status load(const med_image_file *file, bool with_voxels, med_volume **out) {
     med_meta_header h;
     MED_TRY(med_meta_parse(file->path, &file->map, &h));
+    h.payload.keeps_nonfinite = file->options->keeps_nonfinite;
     med_status status = load_parsed(file, &h, with_voxels, out);
     if (status == MED_OK) describe(&h.pairs, *out);
     med_meta_free(&h);

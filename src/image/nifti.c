@@ -16,12 +16,14 @@ static void describe(const med_nifti_header *h, med_volume *v) {
     memcpy(v->description, h->description, sizeof v->description);
 }
 
-static med_status convert(const char *path, const med_nifti_header *h, const uint8_t *data, med_volume **out) {
+static med_status convert(const med_image_file *file, const med_nifti_header *h, const uint8_t *data,
+                          med_volume **out) {
     med_volume *v;
     MED_TRY(med_volume_alloc(h->grid, &v));
     describe(h, v);
-    med_raw_voxels raw = {data, h->type, h->is_big_endian, h->is_scaled, h->slope, h->inter};
-    med_status status = med_voxel_convert(path, raw, v);
+    med_raw_voxels raw = {
+        data, h->type, h->is_big_endian, h->is_scaled, h->slope, h->inter, file->options->keeps_nonfinite};
+    med_status status = med_voxel_convert(file->path, raw, v);
     if (status == MED_OK)
         *out = v;
     else
@@ -65,7 +67,7 @@ static med_status load(const med_image_file *file, bool with_voxels, med_volume 
         return MED_OK;
     }
     MED_TRY(find_voxels(file, &h, &data, &owned));
-    med_status status = convert(file->path, &h, data, out);
+    med_status status = convert(file, &h, data, out);
     free(owned);
     return status;
 }
@@ -77,7 +79,7 @@ static med_status load_field(const med_image_file *file, med_field **out) {
     MED_TRY(med_nifti_parse_field(file->path, file->head, file->n_head, &h));
     MED_TRY(check_length(file, &h));
     MED_TRY(find_voxels(file, &h, &data, &owned));
-    med_raw_voxels raw = {data, h.type, h.is_big_endian, h.is_scaled, h.slope, h.inter};
+    med_raw_voxels raw = {data, h.type, h.is_big_endian, h.is_scaled, h.slope, h.inter, false};
     med_status status = med_field_create(file->path, h.grid, raw, 1, med_grid_count(h.grid), out);
     free(owned);
     return status;

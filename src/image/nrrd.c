@@ -21,7 +21,7 @@ static med_status load_parsed(const med_image_file *file, const med_nrrd_header 
     if (med_nrrd_is_sequence(h))
         return med_fail(MED_EFORMAT, "%s: a sequence of %lld frames, expected a single 3-D volume", file->path,
                         (long long)h->size[h->n_dim - 1]);
-    MED_TRY(med_nrrd_parse_space(file->path, h, &space));
+    MED_TRY(med_nrrd_parse_space(file->path, h, file->options->space, &space));
     if (space.list_axis >= 0 && med_nrrd_is_segmentation(h))
         return med_nrrd_load_layers(file->path, &file->map, h, &space, with_voxels, out);
     if (space.list_axis >= 0)
@@ -35,6 +35,7 @@ static med_status load_parsed(const med_image_file *file, const med_nrrd_header 
 static med_status load(const med_image_file *file, bool with_voxels, med_volume **out) {
     med_nrrd_header h;
     MED_TRY(med_nrrd_parse(file->path, &file->map, &h));
+    h.payload.keeps_nonfinite = file->options->keeps_nonfinite;
     med_status status = load_parsed(file, &h, with_voxels, out);
     if (status == MED_OK) describe(&h.pairs, *out);
     med_nrrd_free(&h);
@@ -44,7 +45,7 @@ static med_status load(const med_image_file *file, bool with_voxels, med_volume 
 static med_status load_field_parsed(const med_image_file *file, const med_nrrd_header *h, med_field **out) {
     med_nrrd_space space;
     med_payload_bytes bytes;
-    MED_TRY(med_nrrd_parse_space(file->path, h, &space));
+    MED_TRY(med_nrrd_parse_space(file->path, h, file->options->space, &space));
     if (space.n_list != 3 || (space.n_inner != 1 && (size_t)space.n_inner != med_grid_count(space.grid)))
         return med_fail(MED_EFORMAT,
                         "%s: holds %lld values per voxel, a displacement field has 3 on its first or last axis",

@@ -18,14 +18,15 @@ typedef struct med_nrrd_header { /* owned; med_nrrd_free. Views point into the f
 MED_CHECK med_status med_nrrd_parse(const char *path, const med_mapping *map, med_nrrd_header *out);
 void med_nrrd_free(med_nrrd_header *h);
 
-/* Space, directions and origin. Axes without a direction are lists; all but one of them have size 1. */
+/* Space (or the `assumed` one where the file names none; NULL: an error), directions and origin. Axes without a direction are lists; all but one of them have size 1. */
 typedef struct med_nrrd_space {
     med_grid grid;   /* of the three axes that lie in space */
     int list_axis;   /* the axis without direction that is longer than 1; -1: none */
     int64_t n_inner; /* values between two entries of the list, in the file */
     int64_t n_list;  /* 1 without a list axis */
 } med_nrrd_space;
-MED_CHECK med_status med_nrrd_parse_space(const char *path, const med_nrrd_header *h, med_nrrd_space *out);
+MED_CHECK med_status med_nrrd_parse_space(const char *path, const med_nrrd_header *h, const char *assumed,
+                                          med_nrrd_space *out);
 
 bool med_nrrd_is_sequence(const med_nrrd_header *h);     /* a pose or a time per frame */
 bool med_nrrd_is_segmentation(const med_nrrd_header *h); /* of 3D Slicer */

@@ -15,21 +15,22 @@ static const struct {
     {"left-anterior-superior", "LAS", {-1, 1, 1}},
 };
 
-static med_status parse_space(const char *path, const med_pairs *pairs, const double **sign) {
+static med_status parse_space(const char *path, const med_pairs *pairs, const char *assumed, const double **sign) {
     const med_pair *field;
     char shown[MED_TEXT_SHOWN];
     MED_TRY(med_pairs_find(path, pairs, MED_WORDS("space"), &field));
-    if (!field)
+    if (!field && !assumed)
         return med_fail(MED_EFORMAT, "%s: the field \"space\" is missing: its orientation in the patient is unknown",
                         path);
+    med_text space = field ? field->value : med_text_of(assumed);
     for (size_t s = 0; s < sizeof spaces / sizeof *spaces; s++)
-        if (med_text_is(field->value, spaces[s].name) || med_text_is(field->value, spaces[s].letters)) {
+        if (med_text_is(space, spaces[s].name) || med_text_is(space, spaces[s].letters)) {
             *sign = spaces[s].sign;
             return MED_OK;
         }
     return med_fail(MED_EFORMAT,
                     "%s:%d: space '%s' is not supported, expected one of LPS, RAS, LAS or their long names", path,
-                    field->line, med_text_show(field->value, shown));
+                    field ? field->line : 0, med_text_show(space, shown));
 }
 
 /* The next "(x,y,z)" of *rest, or "none" (*is_none). */
@@ -126,11 +127,11 @@ static med_status sort_axes(const char *path, const med_nrrd_header *h, const ax
     return med_image_check_sizes(path, size, n_space, out->grid.n);
 }
 
-med_status med_nrrd_parse_space(const char *path, const med_nrrd_header *h, med_nrrd_space *out) {
+med_status med_nrrd_parse_space(const char *path, const med_nrrd_header *h, const char *assumed, med_nrrd_space *out) {
     const double *sign = NULL;
     axes found;
     *out = (med_nrrd_space){.grid.affine = med_affine_identity()};
-    MED_TRY(parse_space(path, &h->pairs, &sign));
+    MED_TRY(parse_space(path, &h->pairs, assumed, &sign));
     MED_TRY(parse_axes(path, h, &found));
     MED_TRY(sort_axes(path, h, &found, out));
     for (int r = 0; r < 3; r++) {

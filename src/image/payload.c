@@ -125,7 +125,8 @@ static med_status convert(const char *path, const med_payload *p, const uint8_t 
                           med_volume **out) {
     med_volume *v;
     MED_TRY(med_volume_alloc(grid, &v));
-    med_raw_voxels raw = {.data = data, .type = p->type, .is_big_endian = p->is_big_endian};
+    med_raw_voxels raw = {
+        .data = data, .type = p->type, .is_big_endian = p->is_big_endian, .keeps_nonfinite = p->keeps_nonfinite};
     med_status status = med_voxel_convert(path, raw, v);
     if (status == MED_OK)
         *out = v;

@@ -18,6 +18,7 @@ typedef struct med_payload {
     med_voxel_type type;
     bool is_big_endian;
     size_t n_values;
+    bool keeps_nonfinite;
 } med_payload;
 
 /* What a payload holds, until it is released. */

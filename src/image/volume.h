@@ -61,6 +61,12 @@ med_affine med_affine_shift(med_affine affine, const double index[3]); /* index 
 /* Read any supported format, decided by content. Values scaled (slope, inter) to float32. Non-finite voxels are an
  * error with count and first index. MED_EFORMAT says what was found and expected; MED_EINPUT, MED_ENOMEM. */
 MED_CHECK med_status med_volume_load(const char *path, med_volume **out);
+typedef struct med_load_options {
+    bool keeps_nonfinite;     /* they are no error */
+    const float *replacement; /* of non-finite voxels; NULL: none */
+    const char *space;        /* "LPS", "RAS" or "LAS": for NRRD files that do not name theirs; NULL: that is an error */
+} med_load_options;
+MED_CHECK med_status med_volume_load_with(const char *path, const med_load_options *options, med_volume **out);
 /* Is this a readable file that is an image, by its content or at least by its name? */
 bool med_volume_is(const char *path);
 /* Geometry, type and description only; voxel is NULL. */

@@ -117,5 +117,5 @@ med_status med_voxel_convert(const char *path, med_raw_voxels raw, med_volume *v
     size_t n_not_finite = 0;
     for (int t = 0; t < n_tasks; t++) n_not_finite += j.n_not_finite[t];
     free(j.n_not_finite);
-    return n_not_finite ? fail_not_finite(path, v, n_not_finite) : MED_OK;
+    return n_not_finite && !raw.keeps_nonfinite ? fail_not_finite(path, v, n_not_finite) : MED_OK;
 }

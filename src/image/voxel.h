@@ -12,12 +12,13 @@ typedef struct med_raw_voxels { /* borrowed */
     bool is_big_endian;
     bool is_scaled; /* value = raw * slope + inter, else the raw value itself */
     double slope, inter;
+    bool keeps_nonfinite;
 } med_raw_voxels;
 
 size_t med_voxel_bytes(med_voxel_type type);
 
 /* Fill v->voxel (whose grid says how many); arithmetic in double, rounded once. MED_EFORMAT with count and first
- * index when a value is not finite. Does not depend on the number of threads. */
+ * index when a value is not finite, unless such values are kept. Does not depend on the number of threads. */
 MED_CHECK med_status med_voxel_convert(const char *path, med_raw_voxels raw, med_volume *v);
 
 /* One value, in double. */

@@ -8,6 +8,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/dataset.h"
+#include "image/landmarks.h"
+#include "image/sequence.h"
+#include "image/transform.h"
 #include "model/mmhvae.h"
 
 /* ---- weights ---- */
@@ -101,14 +104,18 @@ static med_status describe_weights(const char *path, const char *format, const m
 
 /* ---- image ---- */
 
+static json_t *affine_to_json(med_affine affine) {
+    json_t *rows = json_array();
+    for (int r = 0; r < 4; r++) { /* + 0.0: no "-0" */
+        const double *m = affine.m[r];
+        json_array_append_new(rows, json_pack("[f,f,f,f]", m[0] + 0.0, m[1] + 0.0, m[2] + 0.0, m[3] + 0.0));
+    }
+    return rows;
+}
+
 static void describe_grid(med_grid grid, json_t *report) {
     double spacing[3];
     char code[4];
-    json_t *affine = json_array();
-    for (int r = 0; r < 4; r++) { /* + 0.0: no "-0" */
-        const double *m = grid.affine.m[r];
-        json_array_append_new(affine, json_pack("[f,f,f,f]", m[0] + 0.0, m[1] + 0.0, m[2] + 0.0, m[3] + 0.0));
-    }
     med_grid_spacing(grid, spacing);
     med_grid_orientation(grid, code);
     json_object_set_new(report, "dims", json_pack("[i,i,i]", grid.n[0], grid.n[1], grid.n[2]));
@@ -116,10 +123,10 @@ static void describe_grid(med_grid grid, json_t *report) {
     json_object_set_new(report, "size_mm",
                         json_pack("[f,f,f]", grid.n[0] * spacing[0], grid.n[1] * spacing[1], grid.n[2] * spacing[2]));
     json_object_set_new(report, "orientation", json_string(code));
-    json_object_set_new(report, "affine_ras", affine);
+    json_object_set_new(report, "affine_ras", affine_to_json(grid.affine));
 }
 
-static json_t *measure_voxels(const med_volume *v) {
+static void measure_voxels(const med_volume *v, json_t *report) {
     double min = INFINITY, max = -INFINITY, sum = 0;
     json_int_t n_nonfinite = 0;
     size_t n = med_grid_count(v->grid);
@@ -133,17 +140,69 @@ static json_t *measure_voxels(const med_volume *v) {
         max = fmax(max, x);
         sum += x;
     }
-    return json_pack("{s:f, s:f, s:f, s:I}", "min", min, "max", max, "sum", sum, "nonfinite", n_nonfinite);
+    json_object_update_new(
+        report, json_pack("{s:f, s:f, s:f, s:I}", "min", min, "max", max, "sum", sum, "nonfinite", n_nonfinite));
 }
 
 static med_status describe_image(const char *path, const med_info_options *options, json_t *report) {
     med_volume *v;
-    MED_TRY(options->stats ? med_volume_load(path, &v) : med_volume_load_header(path, &v));
+    const med_load_options keeping = {.keeps_nonfinite = true};
+    MED_TRY(options->stats ? med_volume_load_with(path, &keeping, &v) : med_volume_load_header(path, &v));
     describe_grid(v->grid, report);
     json_object_set_new(report, "dtype", json_string(med_voxel_type_name(v->stored_type)));
     json_object_set_new(report, "description", json_string(v->description));
-    if (options->stats) json_object_set_new(report, "stats", measure_voxels(v));
+    if (options->stats) measure_voxels(v, report);
     med_volume_free(v);
+    return MED_OK;
+}
+
+/* ---- what lies beside images ---- */
+
+static med_status describe_transform(const char *path, json_t *report) {
+    med_transform *t;
+    med_affine affine;
+    const char *class_name;
+    MED_TRY(med_transform_load(path, -1, &t, &class_name));
+    json_object_set_new(report, "class", json_string(class_name));
+    json_object_set_new(report, "n_parts", json_integer(med_transform_count(t)));
+    if (med_transform_to_affine(t, &affine)) {
+        json_object_set_new(report, "matrix_ras", affine_to_json(affine));
+        json_object_set_new(report, "determinant", json_real(med_affine_determinant(affine)));
+    }
+    med_transform_free(t);
+    return MED_OK;
+}
+
+static med_status describe_landmarks(const char *path, json_t *report) {
+    med_landmarks l;
+    MED_TRY(med_landmarks_load(path, &l));
+    json_t *points = json_array();
+    for (int i = 0; i < l.n; i++) {
+        const double *p = l.item[i].ras[0], *q = l.item[i].ras[1];
+        json_t *point = json_pack("{s:o, s:[f,f,f]}", "label", json_string(l.item[i].label), "ras", p[0], p[1], p[2]);
+        if (!point) point = json_pack("{s:[f,f,f]}", "ras", p[0], p[1], p[2]); /* a label that is not UTF-8 */
+        if (l.n_images == 2) json_object_set_new(point, "ras_2", json_pack("[f,f,f]", q[0], q[1], q[2]));
+        json_array_append_new(points, point);
+    }
+    json_object_set_new(report, "n_images", json_integer(l.n_images));
+    json_object_set_new(report, "points", points);
+    med_landmarks_free(&l);
+    return MED_OK;
+}
+
+static med_status describe_sequence(const char *path, json_t *report) {
+    med_sequence *s;
+    MED_TRY(med_sequence_load(path, false, &s));
+    json_t *poses = json_array();
+    for (int p = 0; p < s->n_poses; p++) {
+        int n_valid = 0;
+        for (int f = 0; f < s->n_frames; f++)
+            n_valid += med_sequence_pose(s, f, p)->is_there && med_sequence_pose(s, f, p)->is_valid;
+        json_array_append_new(poses, json_pack("{s:s, s:i}", "name", s->pose_name[p], "n_valid", n_valid));
+    }
+    json_object_update_new(report, json_pack("{s:i, s:i, s:i, s:s, s:o}", "n_frames", s->n_frames, "width", s->width,
+                                             "height", s->height, "orientation", s->orientation, "poses", poses));
+    med_sequence_free(s);
     return MED_OK;
 }
 
@@ -232,6 +291,15 @@ med_status med_info_describe(const char *path, const med_info_options *options, 
     const char *format = weights_format(&file);
     json_object_set_new(report, "bytes", json_integer((json_int_t)file.size));
     med_file_unmap(&file);
-    json_object_set_new(report, "kind", json_string(format ? "weights" : "image"));
-    return format ? describe_weights(path, format, options, report) : describe_image(path, options, report);
+    const char *kind = format                   ? "weights"
+                       : med_transform_is(path) ? "transform"
+                       : med_landmarks_is(path) ? "landmarks"
+                       : med_sequence_is(path)  ? "sequence"
+                                                : "image";
+    json_object_set_new(report, "kind", json_string(kind));
+    if (format) return describe_weights(path, format, options, report);
+    if (strcmp(kind, "transform") == 0) return describe_transform(path, report);
+    if (strcmp(kind, "landmarks") == 0) return describe_landmarks(path, report);
+    if (strcmp(kind, "sequence") == 0) return describe_sequence(path, report);
+    return describe_image(path, options, report);
 }

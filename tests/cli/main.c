@@ -14,31 +14,48 @@ static void help_and_version(void **state) {
     assert_program(2, "Usage: medley COMMAND", "%s", "");
 }
 
-/* Every command that the overview lists explains itself, in text and as XML, and its example names it. */
-static void every_command_explains_itself(void **state) {
-    (void)state;
-    program_result overview = program_run("--help");
-    char *line = strstr(overview.out, "Commands:\n"), *rest = NULL;
+static void explains_itself(const char *name) {
+    char expected[128];
+    program_result help = program_run("help %s", name), xml = program_run("%s --xml", name);
+    assert_int_equal(help.exit_code, 0);
+    snprintf(expected, sizeof expected, "Usage: medley %s", name);
+    assert_non_null(strstr(help.out, expected));
+    snprintf(expected, sizeof expected, "  medley %s", name);
+    if (!strstr(help.out, expected)) fail_msg("%s: no example", name);
+    assert_int_equal(xml.exit_code, 0);
+    assert_ptr_equal(strstr(xml.out, "<?xml"), xml.out);
+    assert_non_null(strstr(xml.out, "</executable>\n"));
+    program_free(&help);
+    program_free(&xml);
+}
+
+/* The commands that a page lists below `title`, `parent` before them; those of a command with kinds as well. */
+static int all_explain_themselves(const char *page, const char *title, const char *parent) {
+    char *line = strstr(page, title), *rest = NULL, word[32];
     assert_non_null(line);
     int n = 0;
     strtok_r(line, "\n", &rest);
-    for (char name[32]; (line = strtok_r(NULL, "\n", &rest)) && sscanf(line, "  %31s", name) == 1 && line[0] == ' ';
-         n++) {
-        char expected[64];
-        program_result help = program_run("help %s", name), xml = program_run("%s --xml", name);
-        assert_int_equal(help.exit_code, 0);
-        snprintf(expected, sizeof expected, "Usage: medley %s", name);
-        assert_non_null(strstr(help.out, expected));
-        snprintf(expected, sizeof expected, "  medley %s", name);
-        if (!strstr(help.out, expected)) fail_msg("%s: no example", name);
-        assert_int_equal(xml.exit_code, 0);
-        assert_ptr_equal(strstr(xml.out, "<?xml"), xml.out);
-        assert_non_null(strstr(xml.out, "</executable>\n"));
+    for (; (line = strtok_r(NULL, "\n", &rest)) && sscanf(line, "  %31s", word) == 1 && line[0] == ' '; n++) {
+        char name[80];
+        snprintf(name, sizeof name, "%s%s%s", parent, *parent ? " " : "", word);
+        program_result help = program_run("help %s", name);
+        if (strstr(help.out, "\nKinds:\n"))
+            assert_true(all_explain_themselves(help.out, "Kinds:\n", name) >= 1);
+        else
+            explains_itself(name);
         program_free(&help);
-        program_free(&xml);
     }
-    assert_true(n >= 1);
+    return n;
+}
+
+/* In text and as XML, with an example that names the command. */
+static void every_command_explains_itself(void **state) {
+    (void)state;
+    program_result overview = program_run("--help");
+    assert_true(all_explain_themselves(overview.out, "Commands:\n", "") >= 1);
     program_free(&overview);
+    assert_program(2, "Usage: medley prepare KIND", "prepare");
+    assert_program(2, "medley prepare: unknown command 'resampel' (did you mean 'resample'?)", "prepare resampel");
 }
 
 static void wrong_usage(void **state) {
