@@ -1,4 +1,7 @@
 med_test(train/schedule)
 med_test(train/prepare)
+med_test(train/keys)
+target_compile_definitions(test_train_keys PRIVATE MEDLEY_SOURCE="${CMAKE_SOURCE_DIR}")
 med_test(train/resume)
+med_test(train/overfit)
 med_test(cli/train)

@@ -10,8 +10,8 @@
 /* Adversarial phases, a restart of the optimiser, validation and a checkpoint in every one of 4 epochs. */
 #define SMALL_SCHEDULE                                                                                                 \
     SMALL_NETWORK                                                                                                      \
-        "--set subsets=all --set w_dis=0.05 --set discriminator_from=2 --set adversarial_from=3 --set restart_at=2 "   \
-        "--set ndf=4 --set disc_layers=2 --set val_every=1 --set checkpoint_minutes=0 --epochs 4 "
+    "--set subsets=all --set w_dis=0.05 --set discriminator_from=2 --set adversarial_from=3 --set restart_at=2 "       \
+    "--set ndf=4 --set disc_layers=2 --set val_every=1 --set checkpoint_minutes=0 --epochs 4 "
 
 /* A folder with the data set DIR/data. */
 static inline const char *small_create(void) {
