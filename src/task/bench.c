@@ -205,7 +205,7 @@ static med_status create_trainer(const subject *s, const med_bench_options *o, m
     med_weights *weights;
     MED_TRY(med_mmhvae_init(&s->model, o->seed, &weights));
     const med_train_config *c = &s->config;
-    med_trainer_options t = {.n_micro = c->micro_batch,
+    med_trainer_options t = {.n_micro = med_train_micro_batch(c, &s->model),
                              .smooth_l1 = c->smooth_l1,
                              .seed = o->seed,
                              .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},

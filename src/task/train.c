@@ -127,7 +127,7 @@ static med_status create_trainer(med_train_work *w) {
     med_weights *weights = NULL;
     MED_TRY(med_mmhvae_init(&w->record.model, w->record.seed, &weights));
     med_trainer_options o = {.discriminator = discriminator_of(&w->record),
-                             .n_micro = c->micro_batch,
+                             .n_micro = med_train_micro_batch(c, &w->record.model),
                              .smooth_l1 = c->smooth_l1,
                              .seed = w->record.seed,
                              .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},

@@ -40,7 +40,8 @@ const med_option med_train_keys[] = {
     MED_OPT_INT(T, "steps", steps, 0, MAX_STEPS,
                 "stop after this many steps and fit epochs to them; 0: as many as the epochs give"),
     MED_OPT_INT(T, "batch", batch, 1, 4096, "neighbouring slices per step"),
-    MED_OPT_INT(T, "micro_batch", micro_batch, 1, 4096, "slices computed at a time: memory, not results"),
+    MED_OPT_INT(T, "micro_batch", micro_batch, 0, 4096,
+                "slices computed at a time; 0: by their size, so that small ones keep all threads busy"),
     MED_OPT_FLOAT(T, "lr", lr, 0, 1, "learning rate at the start (Adamax)"),
     MED_OPT_FLOAT(T, "lr_end", lr_end, 0, 1, "and at the end: half a cosine between them, epoch by epoch"),
     MED_OPT_FLOAT(T, "lr_disc", lr_disc, 0, 1, "learning rate of the discriminators (Adam)"),
@@ -71,7 +72,7 @@ static const med_train_config paper = {
     .ndf = 64,
     .epochs = 1000,
     .batch = 16,
-    .micro_batch = 1,
+
     .lr = 2e-3,
     .lr_end = 1e-4,
     .lr_disc = 2e-4,
@@ -188,4 +189,10 @@ med_status med_train_model(const med_train_config *c, int n_mods, char mods[][ME
     out->width = round_up(ny, c->pools);
     if (c->size.n) MED_TRY(parse_size(&c->size, &out->height, &out->width));
     return med_mmhvae_check(out);
+}
+
+int med_train_micro_batch(const med_train_config *c, const med_mmhvae_config *model) {
+    enum { PIXELS = 1 << 15 }; /* 8 slices of 64 x 64, 1 of 192 x 192 */
+    int n = c->micro_batch ? c->micro_batch : PIXELS / (model->height * model->width);
+    return n < 1 ? 1 : n < c->batch ? n : c->batch;
 }

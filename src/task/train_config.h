@@ -38,5 +38,7 @@ MED_CHECK med_status med_train_config_check(const med_train_config *c);
 /* The network for these modalities and slices of nx x ny voxels (rounded up to multiples of 2^pools unless `size` is set). */
 MED_CHECK med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny,
                                      med_mmhvae_config *out);
+/* Slices computed at a time. */
+int med_train_micro_batch(const med_train_config *c, const med_mmhvae_config *model);
 
 #endif
