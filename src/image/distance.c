@@ -54,16 +54,21 @@ static void line_task(void *context, int task) {
     }
 }
 
+void med_mask_squared_distance(const uint8_t *mask, const int n[3], const double spacing_mm[3], double *out) {
+    size_t count = (size_t)n[0] * (size_t)n[1] * (size_t)n[2];
+    for (size_t i = 0; i < count; i++) out[i] = mask[i] ? 0 : INFINITY;
+    for (int axis = 0; axis < 3; axis++) {
+        job w = {out, {n[0], n[1], n[2]}, axis, spacing_mm[axis]};
+        med_parallel(n[axis == 2 ? 1 : 2], line_task, &w);
+    }
+}
+
 med_status med_mask_distance(const uint8_t *mask, const int n[3], const double spacing_mm[3], float *out) {
     size_t count = (size_t)n[0] * (size_t)n[1] * (size_t)n[2];
     void *buffer;
     MED_TRY(med_buffer_alloc(count * sizeof(double), "distances", &buffer));
     double *squared = buffer;
-    for (size_t i = 0; i < count; i++) squared[i] = mask[i] ? 0 : INFINITY;
-    for (int axis = 0; axis < 3; axis++) {
-        job w = {squared, {n[0], n[1], n[2]}, axis, spacing_mm[axis]};
-        med_parallel(n[axis == 2 ? 1 : 2], line_task, &w);
-    }
+    med_mask_squared_distance(mask, n, spacing_mm, squared);
     for (size_t i = 0; i < count; i++) out[i] = (float)sqrt(squared[i]);
     free(buffer);
     return MED_OK;

@@ -26,5 +26,7 @@ MED_CHECK med_status med_mask_fill_plane_holes(uint8_t *mask, const int n[3]);
 /* Distance in mm from each voxel's centre to that of the nearest voxel in the mask (0 inside), exact to float32; infinity
  * when the mask is empty. Felzenszwalb and Huttenlocher, Theory of Computing 8, 2012. */
 MED_CHECK med_status med_mask_distance(const uint8_t *mask, const int n[3], const double spacing_mm[3], float *out);
+/* The same squared, mm^2, in double. */
+void med_mask_squared_distance(const uint8_t *mask, const int n[3], const double spacing_mm[3], double *out);
 
 #endif

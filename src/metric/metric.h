@@ -6,6 +6,7 @@
 #ifndef MED_METRIC_METRIC_H
 #define MED_METRIC_METRIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Two slices of rows x cols, last index fastest. */
@@ -20,7 +21,7 @@ typedef struct med_metric {
     const char *name, *title;                    /* "psnr", "PSNR" */
     const char *unit;                            /* "dB"; "" none */
     const char *formula;                         /* one line, as printed to users */
-    int better;                                  /* +1: higher is better, -1: lower */
+    int better;                                  /* +1: higher is better, -1: lower, 0: neither */
     double (*score)(const med_slice_pair *pair); /* NaN: not defined for this pair; infinite where the formula is */
 } med_metric;
 
@@ -35,5 +36,12 @@ const med_metric *med_metric_find(const char *name); /* NULL: unknown */
 /* Mean absolute and mean squared difference over the counted pixels; NaN when there are none. */
 double med_mean_absolute(const med_slice_pair *pair);
 double med_mean_square(const med_slice_pair *pair);
+
+/* Centred second moments over the counted pixels; sxx, syy are exactly 0 where the image is constant there. */
+typedef struct med_moments {
+    long n;
+    double sxx, syy, sxy; /* x: prediction */
+} med_moments;
+med_moments med_moments_of(const med_slice_pair *pair);
 
 #endif

@@ -1,4 +1,4 @@
-/* preset.c: the two presets, and the walk over a volume's slices. */
+/* preset.c: the presets, and the walk over a volume's slices. */
 #include "metric/preset.h"
 
 #include <math.h>
@@ -25,13 +25,35 @@ const med_preset med_preset_strict = {
     .columns = {{"l1", &med_metric_l1},
                 {"mse", &med_metric_mse},
                 {"psnr", &med_metric_psnr},
-                {"ssim", &med_metric_ssim_gaussian}},
+                {"ssim", &med_metric_ssim_gaussian},
+                {"ncc", &med_metric_ncc},
+                {"nmi", &med_metric_nmi},
+                {"wasserstein", &med_metric_wasserstein}},
+};
+
+const med_preset med_preset_texture = {
+    .name = "texture",
+    .summary = "the same field of view: grain and sharpness, of use for ultrasound",
+    .prepare = prepare_strict,
+    .columns = {{"speckle_ref_lateral", &med_metric_speckle_ref_lateral},
+                {"speckle_ref_axial", &med_metric_speckle_ref_axial},
+                {"speckle_pred_lateral", &med_metric_speckle_pred_lateral},
+                {"speckle_pred_axial", &med_metric_speckle_pred_axial},
+                {"sharpness_gradient", &med_metric_sharpness_gradient},
+                {"sharpness_spectrum", &med_metric_sharpness_spectrum}},
 };
 
 /* ---- mmhvae -------------------------------------------------------------------------------------------------- */
 
+/* Truncation as in the authors' saving of images; whole grey values that float32 moved off by its rounding (4e-6) stay
+ * what they were, so that a file of such values is read back as it is. */
+static double to_byte(double v) {
+    double grey = 255 * (v + 1) / 2, whole = nearbyint(grey);
+    return fabs(grey - whole) < 1e-5 ? whole : trunc(grey);
+}
+
 static void to_bytes(double *v, long n) {
-    for (long p = 0; p < n; p++) v[p] = trunc(255 * (v[p] + 1) / 2);
+    for (long p = 0; p < n; p++) v[p] = to_byte(v[p]);
 }
 
 static bool prepare_mmhvae(med_slice_pair *pair, double *prediction, double *reference, uint8_t *mask) {
@@ -60,7 +82,7 @@ const med_preset med_preset_mmhvae = {
                 {"ssim", &med_metric_ssim}},
 };
 
-const med_preset *const med_presets[] = {&med_preset_strict, &med_preset_mmhvae, NULL};
+const med_preset *const med_presets[] = {&med_preset_strict, &med_preset_mmhvae, &med_preset_texture, NULL};
 
 const med_preset *med_preset_find(const char *name) {
     for (int i = 0; med_presets[i]; i++)

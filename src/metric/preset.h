@@ -4,6 +4,7 @@
  *         window lies in the field of view; slices with less than 1 % of their pixels in it are skipped.
  * mmhvae  the MMHVAE authors' evaluation: 0..255 by truncation, whole slices with a non-zero reference,
  *         R = max - min of the reference slice, row-wise SSIM.
+ * texture the pixels of strict: width of the grain, sharpness.
  * Slices are planes of axis 2; their rows run along axis 0. */
 #ifndef MED_METRIC_PRESET_H
 #define MED_METRIC_PRESET_H
@@ -27,7 +28,7 @@ typedef struct med_preset {
     med_preset_column columns[MED_MAX_COLUMNS + 1]; /* ends with a NULL name */
 } med_preset;
 
-extern const med_preset med_preset_strict, med_preset_mmhvae;
+extern const med_preset med_preset_strict, med_preset_mmhvae, med_preset_texture;
 extern const med_preset *const med_presets[]; /* NULL-terminated */
 const med_preset *med_preset_find(const char *name);
 int med_preset_column_index(const med_preset *preset, const char *name); /* -1: none of that name */
