@@ -11,12 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/memory.h"
 
-enum { MAX_THREADS = 256, LINE = 64, SPIN_NS = 20000, SPINS_PER_LOOK = 64 };
+enum { MAX_THREADS = 256, LINE = 64, HUGE_PAGE = 2 << 20, SPIN_NS = 20000, SPINS_PER_LOOK = 64 };
 /* job.state: number of workers inside, and two flags. */
 enum { JOB_OPEN = 1 << 30, JOB_AWAITED = 1 << 29 };
 
@@ -246,11 +247,14 @@ void *med_scratch(int slot, size_t n_bytes) {
         pthread_setspecific(scratch_key, s);
     }
     if (s->size[slot] < n_bytes || !s->data[slot]) {
-        size_t size = (n_bytes + 4095) / 4096 * 4096;
+        /* Big slots are walked in many directions at once: huge pages, where the system grants them. */
+        size_t page = n_bytes >= HUGE_PAGE / 4 ? HUGE_PAGE : 4096, size = (n_bytes + page - 1) / page * page;
+        if (size == 0) size = page;
         free(s->data[slot]);
-        s->data[slot] = aligned_alloc(LINE, size ? size : 4096);
+        s->data[slot] = aligned_alloc(page, size);
         med_assert(s->data[slot] != NULL);
-        s->size[slot] = size ? size : 4096;
+        if (page == HUGE_PAGE) madvise(s->data[slot], size, MADV_HUGEPAGE);
+        s->size[slot] = size;
     }
     return s->data[slot];
 }

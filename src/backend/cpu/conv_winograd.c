@@ -4,11 +4,12 @@
  * The input of a tile is 6x6 pixels, tiles are 4 apart: so the strip of a convolution with kernel 6 and stride 4 has
  * each of the 36 pixels of neighbouring tiles side by side, and vectors run along tiles. A block of NV vectors:
  *   V[k][i] = B'dB of the tiles (prologue was applied when the strip was filled)
- *   M[k][o] = sum_i U[k][o][i] V[k][i], k < 36, by the tile kernel with one tap;  U = GgG' of the weights
+ *   M[k][o] = sum_i U[k][o][i] V[k][i], k < 36, by a kernel like that of conv_tile.c;  U = GgG' of the weights
  *   y = A'MA, columns interleaved again, junk dropped.
  * Few strips: V of all tiles is made together first, then groups of outputs are shared among tasks, each of which
  * transforms the weights it needs and uses them while they are in its L2. */
 #include "backend/cpu/conv.h"
+#include "backend/cpu/winograd.h"
 
 enum {
     POINTS = 36,
@@ -28,78 +29,6 @@ typedef struct winograd {
     float *v;                    /* [n][n_strips][tile blocks] of a block's V, when shared */
     double *parts;
 } winograd;
-
-/* ---- transforms ---- */
-
-INLINE void input_1d(const vf d[6], vf t[6]) {
-    vf a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
-    t[0] = 4 * d[0] - 5 * d[2] + d[4];
-    t[1] = a + b;
-    t[2] = a - b;
-    t[3] = c + e;
-    t[4] = c - e;
-    t[5] = 4 * d[1] - 5 * d[3] + d[5];
-}
-
-INLINE void output_1d(const vf m[6], vf y[4]) {
-    vf a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
-    y[0] = m[0] + a + c;
-    y[1] = b + 2 * e;
-    y[2] = a + 4 * c;
-    y[3] = b + 8 * e + m[5];
-}
-
-/* V of one channel at VL tiles. */
-static void input_transform(const float *x, const int *tap, float *v, ptrdiff_t v_point) {
-    vf half[6][6];
-    UNROLL for (int c = 0; c < 6; c++) {
-        vf d[6], t[6];
-        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(x + tap[r * 6 + c]);
-        input_1d(d, t);
-        UNROLL for (int r = 0; r < 6; r++) half[r][c] = t[r];
-    }
-    UNROLL for (int r = 0; r < 6; r++) {
-        vf t[6];
-        input_1d(half[r], t);
-        UNROLL for (int c = 0; c < 6; c++) vf_store(v + (r * 6 + c) * v_point, t[c]);
-    }
-}
-
-#define ZIP_LOW(l, s) ((l) / 2 + (l) % 2 * VL)
-#define ZIP_HIGH(l, s) ((l) / 2 + (l) % 2 * VL + VL / 2)
-INLINE vf zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_LOW, 0)); }
-INLINE vf zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_HIGH, 0)); }
-
-/* Four rows of 4*VL pixels from M of one output at VL tiles. */
-static void output_transform(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
-    vf half[4][6];
-    UNROLL for (int c = 0; c < 6; c++) {
-        vf d[6], t[4];
-        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(m + (r * 6 + c) * m_point);
-        output_1d(d, t);
-        UNROLL for (int r = 0; r < 4; r++) half[r][c] = t[r];
-    }
-    UNROLL for (int r = 0; r < 4; r++) {
-        vf t[4];
-        output_1d(half[r], t);
-        vf a = zip_low(t[0], t[2]) + bias, b = zip_low(t[1], t[3]) + bias, c = zip_high(t[0], t[2]) + bias, d = zip_high(t[1], t[3]) + bias;
-        vf_store(y + r * y_row, zip_low(a, b));
-        vf_store(y + r * y_row + VL, zip_high(a, b));
-        vf_store(y + r * y_row + 2 * VL, zip_low(c, d));
-        vf_store(y + r * y_row + 3 * VL, zip_high(c, d));
-    }
-}
-
-/* t = G g, results `step` vectors apart. */
-INLINE void weight_1d(vf g0, vf g1, vf g2, vf *t, int step) {
-    vf even = g0 + g2, low = g0 + 4 * g2, odd = g1 + g1;
-    t[0] = g0 * 0.25f;
-    t[step] = (even + g1) * (-1.0f / 6);
-    t[2 * step] = (even - g1) * (-1.0f / 6);
-    t[3 * step] = (low + odd) * (1.0f / 24);
-    t[4 * step] = (low - odd) * (1.0f / 24);
-    t[5 * step] = g2;
-}
 
 /* Lanes are OB outputs of VL/OB neighbouring channels, as U has them. */
 enum { LANE_CHANNELS = VL / OB };
@@ -161,22 +90,39 @@ static void scatter(const winograd *w, const float *rows, int first, int first_r
     }
 }
 
+/* m[o] = sum_i u[i][o] v[i] for OB outputs and nv vectors of tiles. */
+INLINE void product_body(const float *v, const float *u, int channels, int nv, float *m) {
+    vf acc[OB][NV];
+    UNROLL for (int o = 0; o < OB; o++) {
+        UNROLL for (int i = 0; i < nv; i++) acc[o][i] = vf_all(0);
+    }
+    for (int c = channels; c > 0; c--, v += BLOCK_TILES, u += OB) {
+        vf in[NV];
+        UNROLL for (int i = 0; i < nv; i++) in[i] = vf_load(v + i * VL);
+        UNROLL for (int o = 0; o < OB; o++) {
+            vf weight = vf_all(u[o]);
+            UNROLL for (int i = 0; i < nv; i++) acc[o][i] += in[i] * weight;
+        }
+    }
+    UNROLL for (int o = 0; o < OB; o++) {
+        UNROLL for (int i = 0; i < nv; i++) vf_store(m + o * BLOCK_TILES + i * VL, acc[o][i]);
+    }
+}
+static void product_3(const float *v, const float *u, int channels, float *m) { product_body(v, u, channels, 3, m); }
+static void product_2(const float *v, const float *u, int channels, float *m) { product_body(v, u, channels, 2, m); }
+static void product_1(const float *v, const float *u, int channels, float *m) { product_body(v, u, channels, 1, m); }
+
 static int group_begin(const winograd *w, int group) { return group * w->n_blocks / w->n_groups; }
 
 /* One group of outputs, whose U is given, at one block of tiles. */
 static void group_of_block(const winograd *w, const float *u, const float *v, int group, int sample, int strip, int first, int nv, float *m) {
     const conv_job *job = w->job;
-    static const float no_bias[OB];
-    static const int no_shift[1];
     int begin = group_begin(w, group), end = group_begin(w, group + 1);
     ptrdiff_t v_point = point_step(w->g.channels), m_point = point_step((end - begin) * OB);
     for (int k = 0; k < POINTS; k++)
-        for (int b = begin; b < end; b++) {
-            conv_tile t = {v + k * v_point, BLOCK_TILES, w->g.channels, 1, no_shift,
-                           u + ((b - begin) * POINTS + k) * w->u_point, no_bias,
-                           m + k * m_point + (b - begin) * OB * BLOCK_TILES, BLOCK_TILES, OB};
-            ISA(conv_tiles)(t, nv);
-        }
+        for (int b = begin; b < end; b++)
+            (nv == 3 ? product_3 : nv == 2 ? product_2 : product_1)(v + k * v_point, u + ((b - begin) * POINTS + k) * w->u_point,
+                                                                    w->g.channels, m + k * m_point + (b - begin) * OB * BLOCK_TILES);
     int first_row = 4 * strip * w->g.rows, rows = conv_strip_rows(&w->g, strip);
     float pixels[4 * 4 * VL];
     for (int o = begin * OB; o < end * OB && o < job->outputs; o++) {

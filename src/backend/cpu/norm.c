@@ -3,15 +3,19 @@
 #include "backend/cpu/conv.h"
 #include "backend/cpu/vunary.h"
 
+/* Four values are added in float, then in double: rounding of those is random and far below that of the result. */
 void ISA(stats_part)(const float *x, int64_t n, double *part) {
     vd sum[2] = {{0}, {0}}, square[2] = {{0}, {0}};
     int64_t i = 0;
-    for (; i + VL <= n; i += VL) {
-        vd a = vd_load(x + i), b = vd_load(x + i + VL / 2);
-        sum[0] += a;
-        sum[1] += b;
-        square[0] += a * a;
-        square[1] += b * b;
+    for (; i + 4 * VL <= n; i += 4 * VL) {
+        vf a = vf_load(x + i), b = vf_load(x + i + VL), c = vf_load(x + i + 2 * VL), d = vf_load(x + i + 3 * VL);
+        vd s[2], q[2];
+        vd_split((a + b) + (c + d), &s[0], &s[1]);
+        vd_split((a * a + b * b) + (c * c + d * d), &q[0], &q[1]);
+        for (int h = 0; h < 2; h++) {
+            sum[h] += s[h];
+            square[h] += q[h];
+        }
     }
     part[0] = vd_sum(sum[0] + sum[1]);
     part[1] = vd_sum(square[0] + square[1]);
