@@ -209,6 +209,14 @@ med_status med_dir_create(const char *path) {
     return status;
 }
 
+void med_dir_remove(const char *path) {
+    DIR *stream = opendir(path);
+    if (!stream) return;
+    for (struct dirent *entry; (entry = readdir(stream));) unlinkat(dirfd(stream), entry->d_name, 0);
+    closedir(stream);
+    rmdir(path);
+}
+
 static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 med_status med_dir_list(const char *dir, char ***names, int *n_names) {

@@ -26,6 +26,7 @@ void med_writer_discard(med_writer *writer);                /* NULL is fine */
 MED_CHECK med_status med_file_write(const char *path, const void *data, size_t n_bytes); /* the three in one */
 
 MED_CHECK med_status med_dir_create(const char *path); /* with parents; existing is fine */
+void med_dir_remove(const char *path); /* with the files in it, not with folders; what cannot be removed stays */
 bool med_path_exists(const char *path);
 bool med_path_is_dir(const char *path);
 char *med_path_join(const char *dir, const char *name); /* owned */

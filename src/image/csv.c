@@ -25,12 +25,12 @@ static bool take_field(const char **from, char **to) {
     return !is_quoted;
 }
 
-med_status med_csv_parse(const char *path, int line, med_text text, med_csv_row *row) {
+med_status med_csv_parse(const char *path, int line, med_span text, med_csv_row *row) {
     *row = (med_csv_row){.line = line};
     if (text.n && memchr(text.at, '\0', text.n)) return med_fail(MED_EFORMAT, "%s:%d: a NUL in a table", path, line);
-    char *copy = med_text_copy(text);
+    char *copy = med_span_copy(text);
     const char *from = copy;
-    char *to = row->text = med_text_copy(text);
+    char *to = row->text = med_span_copy(text);
     med_status status = MED_OK;
     for (bool is_more = true; is_more && status == MED_OK;) {
         if (row->n == MED_CSV_COLUMNS) {
@@ -48,10 +48,10 @@ med_status med_csv_parse(const char *path, int line, med_text text, med_csv_row 
 }
 
 med_status med_csv_next(const char *path, med_lines *lines, med_csv_row *row) {
-    med_text line;
+    med_span line;
     *row = (med_csv_row){0};
     while (med_lines_next(lines, &line))
-        if (med_text_trim(line).n) return med_csv_parse(path, lines->number, line, row);
+        if (med_span_trim(line).n) return med_csv_parse(path, lines->number, line, row);
     return MED_OK;
 }
 

@@ -3,7 +3,7 @@
 #define MED_IMAGE_CSV_H
 
 #include "base/status.h"
-#include "image/text.h"
+#include "image/span.h"
 
 enum { MED_CSV_COLUMNS = 32 };
 
@@ -16,7 +16,7 @@ typedef struct med_csv_row { /* owned; med_csv_free */
 med_lines med_csv_open(const void *data, size_t n_bytes);
 /* The next row that is not empty. MED_EFORMAT with the line: an open quote, too many columns, a NUL. */
 MED_CHECK med_status med_csv_next(const char *path, med_lines *lines, med_csv_row *row);
-MED_CHECK med_status med_csv_parse(const char *path, int line, med_text text, med_csv_row *row);
+MED_CHECK med_status med_csv_parse(const char *path, int line, med_span text, med_csv_row *row);
 void med_csv_free(med_csv_row *row);
 int med_csv_column(const med_csv_row *head, const char *name); /* -1: none */
 

@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/process.h"
@@ -80,19 +79,6 @@ static med_status load_converted(const char *folder, const char *temporary, med_
     return status;
 }
 
-static void remove_folder(const char *folder) {
-    char **names;
-    int n;
-    if (med_dir_list(folder, &names, &n) != MED_OK) return;
-    for (int i = 0; i < n; i++) {
-        char *path = med_path_join(folder, names[i]);
-        unlink(path);
-        free(path);
-    }
-    med_names_free(names, n);
-    rmdir(folder);
-}
-
 med_status med_dicom_load(const char *folder, med_volume **out) {
     const char *base = getenv("TMPDIR");
     char *temporary = med_format("%s/medley-dicom-XXXXXX", base && *base ? base : "/tmp");
@@ -100,7 +86,7 @@ med_status med_dicom_load(const char *folder, med_volume **out) {
     med_status status = mkdtemp(temporary)
                             ? load_converted(folder, temporary, out)
                             : med_fail(MED_EIO, "%s: cannot make a temporary folder: %s", temporary, strerror(errno));
-    remove_folder(temporary);
+    med_dir_remove(temporary);
     free(temporary);
     return status;
 }

@@ -11,8 +11,8 @@ static const char USUAL_COLUMNS[] = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,des
 
 static bool is_fcsv(const med_mapping *map) {
     med_lines lines = med_lines_of(map->data, map->size);
-    med_text line;
-    return med_lines_next(&lines, &line) && med_text_starts(line, "# Markups fiducial file");
+    med_span line;
+    return med_lines_next(&lines, &line) && med_span_starts(line, "# Markups fiducial file");
 }
 
 typedef struct table {
@@ -20,17 +20,17 @@ typedef struct table {
     int x, label; /* columns; y and z follow x */
 } table;
 
-static med_status parse_system(const char *path, int line, med_text value, table *t) {
-    char shown[MED_TEXT_SHOWN];
+static med_status parse_system(const char *path, int line, med_span value, table *t) {
+    char shown[MED_SPAN_SHOWN];
     t->has_system = true;
-    t->is_lps = med_text_is_any(value, MED_WORDS("LPS", "1"));
-    if (!t->is_lps && !med_text_is_any(value, MED_WORDS("RAS", "0")))
+    t->is_lps = med_span_is_any(value, MED_WORDS("LPS", "1"));
+    if (!t->is_lps && !med_span_is_any(value, MED_WORDS("RAS", "0")))
         return med_fail(MED_EFORMAT, "%s:%d: coordinate system '%s', expected LPS or RAS", path, line,
-                        med_text_show(value, shown));
+                        med_span_show(value, shown));
     return MED_OK;
 }
 
-static med_status parse_columns(const char *path, int line, med_text value, table *t) {
+static med_status parse_columns(const char *path, int line, med_span value, table *t) {
     med_csv_row row;
     MED_TRY(med_csv_parse(path, line, value, &row));
     t->x = med_csv_column(&row, "x");
@@ -40,37 +40,37 @@ static med_status parse_columns(const char *path, int line, med_text value, tabl
     return is_usable ? MED_OK : med_fail(MED_EFORMAT, "%s:%d: expected the columns x, y, z side by side", path, line);
 }
 
-static med_status parse_comment(const char *path, int line, med_text text, table *t) {
-    med_text key;
+static med_status parse_comment(const char *path, int line, med_span text, table *t) {
+    med_span key;
     text.at++, text.n--;
-    if (!med_text_cut(&text, "=", &key)) return MED_OK;
-    key = med_text_trim(key);
-    text = med_text_trim(text);
-    if (med_text_is(key, "CoordinateSystem")) return parse_system(path, line, text, t);
-    if (med_text_is(key, "columns")) return parse_columns(path, line, text, t);
+    if (!med_span_cut(&text, "=", &key)) return MED_OK;
+    key = med_span_trim(key);
+    text = med_span_trim(text);
+    if (med_span_is(key, "CoordinateSystem")) return parse_system(path, line, text, t);
+    if (med_span_is(key, "columns")) return parse_columns(path, line, text, t);
     return MED_OK;
 }
 
 static med_status parse_row(const char *path, const med_csv_row *row, const table *t, med_landmarks *out) {
     double ras[3];
     for (int a = 0; a < 3; a++)
-        if (t->x + a >= row->n || !med_text_to_double(med_text_of(row->field[t->x + a]), &ras[a]))
+        if (t->x + a >= row->n || !med_span_to_double(med_span_of(row->field[t->x + a]), &ras[a]))
             return med_fail(MED_EFORMAT, "%s:%d: no number in column %d", path, row->line, t->x + a + 1);
     MED_TRY(med_landmarks_check(path, row->line, ras));
     for (int a = 0; t->is_lps && a < 2; a++) ras[a] = -ras[a];
     bool has_label = t->label >= 0 && t->label < row->n;
-    med_landmark *l = med_landmarks_add(out, med_text_of(has_label ? row->field[t->label] : ""));
+    med_landmark *l = med_landmarks_add(out, med_span_of(has_label ? row->field[t->label] : ""));
     memcpy(l->ras[0], ras, sizeof ras);
     return MED_OK;
 }
 
 static med_status load(const char *path, const med_mapping *map, med_landmarks *out) {
     med_lines lines = med_lines_of(map->data, map->size);
-    med_text line;
+    med_span line;
     table t = {0};
-    MED_TRY(parse_columns(path, 0, med_text_of(USUAL_COLUMNS), &t));
+    MED_TRY(parse_columns(path, 0, med_span_of(USUAL_COLUMNS), &t));
     while (med_lines_next(&lines, &line)) {
-        if (!med_text_trim(line).n) continue;
+        if (!med_span_trim(line).n) continue;
         if (line.at[0] == '#') {
             MED_TRY(parse_comment(path, lines.number, line, &t));
             continue;

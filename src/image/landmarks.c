@@ -17,10 +17,10 @@ static const med_landmarks_format *const formats[] = {
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
-med_landmark *med_landmarks_add(med_landmarks *l, med_text label) {
+med_landmark *med_landmarks_add(med_landmarks *l, med_span label) {
     l->item = realloc(l->item, (size_t)(l->n + 1) * sizeof *l->item);
     med_assert(l->item != NULL);
-    l->item[l->n] = (med_landmark){.label = med_text_copy(label)};
+    l->item[l->n] = (med_landmark){.label = med_span_copy(label)};
     return &l->item[l->n++];
 }
 

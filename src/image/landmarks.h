@@ -3,7 +3,7 @@
 #define MED_IMAGE_LANDMARKS_H
 
 #include "base/file.h"
-#include "image/text.h"
+#include "image/span.h"
 
 typedef struct med_landmark {
     double ras[2][3];
@@ -30,7 +30,7 @@ typedef struct med_landmarks_format {
     med_status (*load)(const char *path, const med_mapping *map, med_landmarks *out);
     char *(*print)(const med_landmarks *l); /* the file's text, owned */
 } med_landmarks_format;
-med_landmark *med_landmarks_add(med_landmarks *l, med_text label);
+med_landmark *med_landmarks_add(med_landmarks *l, med_span label);
 /* MED_EFORMAT when a coordinate is not finite. */
 MED_CHECK med_status med_landmarks_check(const char *path, int line, const double ras[3]);
 

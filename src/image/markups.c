@@ -20,7 +20,7 @@ static med_status parse_point(const char *path, const json_t *point, size_t i, b
             return med_fail(MED_EFORMAT, "%s: control point %zu has no position of three numbers", path, i + 1);
         ras[a] = is_lps && a < 2 ? -json_number_value(x) : json_number_value(x);
     }
-    med_landmark *l = med_landmarks_add(out, med_text_of(label ? label : ""));
+    med_landmark *l = med_landmarks_add(out, med_span_of(label ? label : ""));
     memcpy(l->ras[0], ras, sizeof ras);
     return MED_OK;
 }

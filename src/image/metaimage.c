@@ -11,9 +11,9 @@ static bool is_meta(const med_image_file *file) { return !file->is_gzip && med_m
 
 static void describe(const med_pairs *pairs, med_volume *v) {
     const med_pair *comment;
-    char shown[MED_TEXT_SHOWN];
+    char shown[MED_SPAN_SHOWN];
     if (med_pairs_find("", pairs, MED_WORDS("Comment"), &comment) == MED_OK && comment)
-        strcpy(v->description, med_text_show(comment->value, shown));
+        strcpy(v->description, med_span_show(comment->value, shown));
 }
 
 static med_status load_parsed(const med_image_file *file, const med_meta_header *h, bool with_voxels,

@@ -10,9 +10,9 @@ static bool is_nrrd(const med_image_file *file) {
 
 static void describe(const med_pairs *pairs, med_volume *v) {
     const med_pair *content;
-    char shown[MED_TEXT_SHOWN];
+    char shown[MED_SPAN_SHOWN];
     if (med_pairs_find("", pairs, MED_WORDS("content"), &content) == MED_OK && content)
-        strcpy(v->description, med_text_show(content->value, shown));
+        strcpy(v->description, med_span_show(content->value, shown));
 }
 
 static med_status load_parsed(const med_image_file *file, const med_nrrd_header *h, bool with_voxels,

@@ -15,7 +15,7 @@ typedef struct segment {
 static bool find_number(const med_pairs *pairs, int s, const char *what, int64_t *out) {
     char key[64];
     snprintf(key, sizeof key, "Segment%d_%s", s, what);
-    return med_text_to_int(med_text_trim(med_pairs_metadata(pairs, key)), out);
+    return med_span_to_int(med_span_trim(med_pairs_metadata(pairs, key)), out);
 }
 
 static med_status parse_segments(const char *path, const med_nrrd_header *h, int64_t n_layers, segment **out, int *n) {

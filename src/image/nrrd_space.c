@@ -17,39 +17,39 @@ static const struct {
 
 static med_status parse_space(const char *path, const med_pairs *pairs, const char *assumed, const double **sign) {
     const med_pair *field;
-    char shown[MED_TEXT_SHOWN];
+    char shown[MED_SPAN_SHOWN];
     MED_TRY(med_pairs_find(path, pairs, MED_WORDS("space"), &field));
     if (!field && !assumed)
         return med_fail(MED_EFORMAT, "%s: the field \"space\" is missing: its orientation in the patient is unknown",
                         path);
-    med_text space = field ? field->value : med_text_of(assumed);
+    med_span space = field ? field->value : med_span_of(assumed);
     for (size_t s = 0; s < sizeof spaces / sizeof *spaces; s++)
-        if (med_text_is(space, spaces[s].name) || med_text_is(space, spaces[s].letters)) {
+        if (med_span_is(space, spaces[s].name) || med_span_is(space, spaces[s].letters)) {
             *sign = spaces[s].sign;
             return MED_OK;
         }
     return med_fail(MED_EFORMAT,
                     "%s:%d: space '%s' is not supported, expected one of LPS, RAS, LAS or their long names", path,
-                    field ? field->line : 0, med_text_show(space, shown));
+                    field ? field->line : 0, med_span_show(space, shown));
 }
 
 /* The next "(x,y,z)" of *rest, or "none" (*is_none). */
-static bool next_vector(med_text *rest, double vector[3], bool *is_none) {
-    *rest = med_text_trim(*rest);
-    *is_none = med_text_starts(*rest, "none");
+static bool next_vector(med_span *rest, double vector[3], bool *is_none) {
+    *rest = med_span_trim(*rest);
+    *is_none = med_span_starts(*rest, "none");
     if (*is_none) {
         rest->at += strlen("none"), rest->n -= strlen("none");
         return true;
     }
-    med_text inside, number;
-    if (!med_text_starts(*rest, "(") || !med_text_cut(rest, ")", &inside)) return false;
+    med_span inside, number;
+    if (!med_span_starts(*rest, "(") || !med_span_cut(rest, ")", &inside)) return false;
     inside.at++, inside.n--;
     for (int r = 0; r < 3; r++) {
         if (r == 2)
             number = inside;
-        else if (!med_text_cut(&inside, ",", &number))
+        else if (!med_span_cut(&inside, ",", &number))
             return false;
-        if (!med_text_to_double(med_text_trim(number), &vector[r])) return false;
+        if (!med_span_to_double(med_span_trim(number), &vector[r])) return false;
     }
     return true;
 }
@@ -61,12 +61,12 @@ typedef struct axes {
 } axes;
 
 static med_status parse_directions(const char *path, const med_nrrd_header *h, const med_pair *field, axes *out) {
-    med_text rest = field->value;
+    med_span rest = field->value;
     for (int d = 0; d < h->n_dim; d++)
         if (!next_vector(&rest, out->direction[d], &out->is_list[d]))
             return med_fail(MED_EFORMAT, "%s:%d: space directions: expected %d of \"(x,y,z)\" or \"none\", found %d",
                             path, field->line, h->n_dim, d);
-    if (med_text_trim(rest).n)
+    if (med_span_trim(rest).n)
         return med_fail(MED_EFORMAT, "%s:%d: space directions: more than the %d axes have", path, field->line,
                         h->n_dim);
     return MED_OK;
@@ -79,7 +79,7 @@ static med_status parse_spacings(const char *path, const med_nrrd_header *h, axe
     MED_TRY(med_pairs_find(path, &h->pairs, MED_WORDS("spacings"), &field));
     if (!field)
         return med_fail(MED_EFORMAT, "%s: the field \"space directions\" is missing: its orientation is unknown", path);
-    if (med_text_to_doubles(field->value, spacing, MED_NRRD_MAX_DIM) != h->n_dim)
+    if (med_span_to_doubles(field->value, spacing, MED_NRRD_MAX_DIM) != h->n_dim)
         return med_fail(MED_EFORMAT, "%s:%d: spacings: expected %d numbers", path, field->line, h->n_dim);
     for (int d = 0; d < h->n_dim; d++) {
         out->is_list[d] = d >= 3;
@@ -100,8 +100,8 @@ static med_status parse_axes(const char *path, const med_nrrd_header *h, axes *o
         med_warn("%s: has no space origin: (0,0,0) is taken", path);
         return MED_OK;
     }
-    med_text rest = origin->value;
-    if (!next_vector(&rest, out->origin, &is_none) || is_none || med_text_trim(rest).n)
+    med_span rest = origin->value;
+    if (!next_vector(&rest, out->origin, &is_none) || is_none || med_span_trim(rest).n)
         return med_fail(MED_EFORMAT, "%s:%d: space origin: expected \"(x,y,z)\"", path, origin->line);
     return MED_OK;
 }

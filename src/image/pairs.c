@@ -22,7 +22,7 @@ med_status med_pairs_find(const char *path, const med_pairs *pairs, const char *
     *out = NULL;
     for (int i = 0; i < pairs->n; i++) {
         const med_pair *p = &pairs->item[i];
-        if (p->is_metadata || !med_text_is_any(p->key, names)) continue;
+        if (p->is_metadata || !med_span_is_any(p->key, names)) continue;
         if (*out)
             return med_fail(MED_EFORMAT, "%s:%d: the field \"%s\" is there twice, first in line %d", path, p->line,
                             names[0], (*out)->line);
@@ -36,8 +36,8 @@ med_status med_pairs_need(const char *path, const med_pairs *pairs, const char *
     return *out ? MED_OK : med_fail(MED_EFORMAT, "%s: the field \"%s\" is missing", path, names[0]);
 }
 
-med_text med_pairs_metadata(const med_pairs *pairs, const char *key) {
+med_span med_pairs_metadata(const med_pairs *pairs, const char *key) {
     for (int i = 0; i < pairs->n; i++)
-        if (pairs->item[i].is_metadata && med_text_is(pairs->item[i].key, key)) return pairs->item[i].value;
-    return (med_text){"", 0};
+        if (pairs->item[i].is_metadata && med_span_is(pairs->item[i].key, key)) return pairs->item[i].value;
+    return (med_span){"", 0};
 }

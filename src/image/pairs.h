@@ -3,10 +3,10 @@
 #define MED_IMAGE_PAIRS_H
 
 #include "base/status.h"
-#include "image/text.h"
+#include "image/span.h"
 
 typedef struct med_pair { /* views of the file */
-    med_text key, value;
+    med_span key, value;
     int line;
     bool is_metadata; /* NRRD's "key:=value": anybody's text, not a field of the format */
 } med_pair;
@@ -27,6 +27,6 @@ MED_CHECK med_status med_pairs_find(const char *path, const med_pairs *pairs, co
 MED_CHECK med_status med_pairs_need(const char *path, const med_pairs *pairs, const char *const *names,
                                     const med_pair **out);
 /* Metadata by its key; n 0 when it is not there. */
-med_text med_pairs_metadata(const med_pairs *pairs, const char *key);
+med_span med_pairs_metadata(const med_pairs *pairs, const char *key);
 
 #endif

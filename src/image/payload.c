@@ -9,24 +9,24 @@
 
 /* ---- which file ---- */
 
-static bool leaves_folder(med_text name) {
+static bool leaves_folder(med_span name) {
     if (name.at[0] == '/') return true;
-    med_text part;
-    while (med_text_cut(&name, "/", &part))
-        if (med_text_is(part, "..")) return true;
-    return med_text_is(name, "..");
+    med_span part;
+    while (med_span_cut(&name, "/", &part))
+        if (med_span_is(part, "..")) return true;
+    return med_span_is(name, "..");
 }
 
-med_status med_payload_path(const char *path, med_text name, char **out) {
+med_status med_payload_path(const char *path, med_span name, char **out) {
     *out = NULL;
-    char shown[MED_TEXT_SHOWN];
-    med_text_show(name, shown);
-    if (med_text_is(name, "LIST") || med_text_starts(name, "LIST ") || memchr(name.at, '%', name.n))
+    char shown[MED_SPAN_SHOWN];
+    med_span_show(name, shown);
+    if (med_span_is(name, "LIST") || med_span_starts(name, "LIST ") || memchr(name.at, '%', name.n))
         return med_fail(MED_EFORMAT, "%s: the data are in a list of files (%s), expected a single one", path, shown);
     if (leaves_folder(name) || memchr(name.at, '\0', name.n))
         return med_fail(MED_EFORMAT, "%s: its data file '%s' lies outside its folder: refused; put both side by side",
                         path, shown);
-    char *file = med_text_copy(name);
+    char *file = med_span_copy(name);
     *out = med_format("%.*s%s", (int)(med_path_base(path) - path), path, file);
     free(file);
     return MED_OK;
@@ -34,10 +34,10 @@ med_status med_payload_path(const char *path, med_text name, char **out) {
 
 /* ---- where in the file ---- */
 
-static med_status skip_lines(const char *path, const med_payload *p, med_text *packed) {
+static med_status skip_lines(const char *path, const med_payload *p, med_span *packed) {
     for (int64_t i = 0; i < p->skip_lines; i++) {
-        med_text line;
-        if (!med_text_cut(packed, "\n", &line))
+        med_span line;
+        if (!med_span_cut(packed, "\n", &line))
             return med_fail(MED_EFORMAT, "%s: has %lld lines, expected more than %lld to skip", path, (long long)i,
                             (long long)p->skip_lines);
     }
@@ -45,7 +45,7 @@ static med_status skip_lines(const char *path, const med_payload *p, med_text *p
 }
 
 /* The packed bytes, out of all that the file has from p->begin. */
-static med_status find_packed(const char *path, const med_payload *p, med_text *packed) {
+static med_status find_packed(const char *path, const med_payload *p, med_span *packed) {
     MED_TRY(skip_lines(path, p, packed));
     if (!p->n_packed_bytes) return MED_OK;
     if (p->n_packed_bytes > packed->n)
@@ -56,7 +56,7 @@ static med_status find_packed(const char *path, const med_payload *p, med_text *
     return MED_OK;
 }
 
-static med_status find_plain(const char *path, const med_payload *p, size_t n_bytes, med_text bytes,
+static med_status find_plain(const char *path, const med_payload *p, size_t n_bytes, med_span bytes,
                              const uint8_t **out) {
     bool is_last = p->skip_bytes < 0; /* the data end the file */
     size_t n_skip = is_last ? 0 : (size_t)p->skip_bytes;
@@ -69,7 +69,7 @@ static med_status find_plain(const char *path, const med_payload *p, size_t n_by
     return MED_OK;
 }
 
-static med_status expand(const char *path, const med_payload *p, size_t n_bytes, med_text packed, bool with_bytes,
+static med_status expand(const char *path, const med_payload *p, size_t n_bytes, med_span packed, bool with_bytes,
                          med_payload_bytes *out) {
     if (p->skip_bytes < 0)
         return med_fail(MED_EFORMAT, "%s: the data end the file (byte skip -1), which packed data cannot", path);
@@ -90,7 +90,7 @@ static med_status expand(const char *path, const med_payload *p, size_t n_bytes,
 static med_status open_in(const char *path, const med_mapping *map, const med_payload *p, bool with_bytes,
                           med_payload_bytes *out) {
     size_t begin = p->file.n ? 0 : p->begin;
-    med_text bytes = {map->data ? (const char *)map->data + begin : "", map->size - begin};
+    med_span bytes = {map->data ? (const char *)map->data + begin : "", map->size - begin};
     size_t n_bytes = p->n_values * med_voxel_bytes(p->type);
     MED_TRY(find_packed(path, p, &bytes));
     if (p->packing == MED_PACKING_NONE) return find_plain(path, p, n_bytes, bytes, &out->data);

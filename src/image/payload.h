@@ -3,13 +3,13 @@
 #define MED_IMAGE_PAYLOAD_H
 
 #include "base/file.h"
-#include "image/text.h"
+#include "image/span.h"
 #include "image/voxel.h"
 
 typedef enum med_packing { MED_PACKING_NONE, MED_PACKING_GZIP, MED_PACKING_ZLIB } med_packing;
 
 typedef struct med_payload {
-    med_text file; /* name of another file, as the header has it; n 0: this file */
+    med_span file; /* name of another file, as the header has it; n 0: this file */
     size_t begin;  /* of the numbers in this file */
     med_packing packing;
     int64_t skip_lines;    /* then so many lines are passed over, before unpacking */
@@ -30,7 +30,7 @@ typedef struct med_payload_bytes {
 
 /* The file that holds the numbers: `file` beside `path` (owned). MED_EFORMAT: a name that leaves the folder of the
  * header, a list or a pattern of files. */
-MED_CHECK med_status med_payload_path(const char *path, med_text file, char **out);
+MED_CHECK med_status med_payload_path(const char *path, med_span file, char **out);
 
 /* Sizes are compared with the files before anything is allocated. `map`: of the header's file. without bytes: only the
  * check. More bytes than n_values are a warning. MED_EFORMAT, MED_EINPUT (no such file), MED_ENOMEM. */

@@ -35,16 +35,16 @@ int med_sequence_find_pose(const med_sequence *s, const char *name) {
 /* ---- fields ---- */
 
 /* "Seq_Frame0012_ProbeToTrackerTransform" -> 12 and "ProbeToTrackerTransform". */
-static bool cut_key(med_text key, int64_t *frame, med_text *field) {
-    med_text number;
-    if (!med_text_starts(key, "Seq_Frame")) return false;
+static bool cut_key(med_span key, int64_t *frame, med_span *field) {
+    med_span number;
+    if (!med_span_starts(key, "Seq_Frame")) return false;
     key.at += strlen("Seq_Frame"), key.n -= strlen("Seq_Frame");
-    if (!med_text_cut(&key, "_", &number) || !med_text_to_int(number, frame)) return false;
+    if (!med_span_cut(&key, "_", &number) || !med_span_to_int(number, frame)) return false;
     *field = key;
     return true;
 }
 
-static bool take_ending(med_text *text, const char *ending) {
+static bool take_ending(med_span *text, const char *ending) {
     size_t n = strlen(ending);
     if (text->n < n || memcmp(text->at + text->n - n, ending, n) != 0) return false;
     text->n -= n;
@@ -53,17 +53,17 @@ static bool take_ending(med_text *text, const char *ending) {
 
 /* Every name of a pose, in the order of their first frames. */
 static med_status collect_names(const source *from, med_sequence *s) {
-    char shown[MED_TEXT_SHOWN];
+    char shown[MED_SPAN_SHOWN];
     for (int i = 0; i < from->pairs->n; i++) {
         int64_t frame;
-        med_text field;
+        med_span field;
         if (!cut_key(from->pairs->item[i].key, &frame, &field) || !take_ending(&field, "Transform")) continue;
         bool is_known = false;
-        for (int p = 0; p < s->n_poses; p++) is_known = is_known || med_text_is(field, s->pose_name[p]);
+        for (int p = 0; p < s->n_poses; p++) is_known = is_known || med_span_is(field, s->pose_name[p]);
         if (is_known) continue;
         if (s->n_poses == MED_SEQUENCE_MAX_POSES || field.n >= MED_SEQUENCE_NAME || memchr(field.at, '\0', field.n))
             return med_fail(MED_EFORMAT, "%s:%d: pose '%s': more than %d poses per frame, or no name for one",
-                            from->path, from->pairs->item[i].line, med_text_show(field, shown), MED_SEQUENCE_MAX_POSES);
+                            from->path, from->pairs->item[i].line, med_span_show(field, shown), MED_SEQUENCE_MAX_POSES);
         memcpy(s->pose_name[s->n_poses++], field.at, field.n);
     }
     return MED_OK;
@@ -71,7 +71,7 @@ static med_status collect_names(const source *from, med_sequence *s) {
 
 static med_status set_matrix(const source *from, const med_pair *pair, med_pose *pose) {
     double value[16];
-    bool is_matrix = med_text_to_doubles(pair->value, value, 16) == 16;
+    bool is_matrix = med_span_to_doubles(pair->value, value, 16) == 16;
     for (int i = 0; is_matrix && i < 16; i++) is_matrix = isfinite(value[i]);
     if (!is_matrix || value[12] != 0 || value[13] != 0 || value[14] != 0 || value[15] != 1)
         return med_fail(MED_EFORMAT, "%s:%d: a pose is 16 finite numbers row by row, the last row 0 0 0 1", from->path,
@@ -81,18 +81,18 @@ static med_status set_matrix(const source *from, const med_pair *pair, med_pose 
     return MED_OK;
 }
 
-static med_pose *find_pose(med_sequence *s, int64_t frame, med_text name) {
+static med_pose *find_pose(med_sequence *s, int64_t frame, med_span name) {
     for (int p = 0; p < s->n_poses; p++)
-        if (med_text_is(name, s->pose_name[p])) return &s->pose[frame * s->n_poses + p];
+        if (med_span_is(name, s->pose_name[p])) return &s->pose[frame * s->n_poses + p];
     return NULL; /* a status without its pose */
 }
 
-static med_status set_field(const source *from, const med_pair *pair, int64_t frame, med_text field, med_sequence *s) {
-    bool is_ok = med_text_is(pair->value, "OK");
-    if (med_text_is(field, "Timestamp")) {
-        if (!med_text_to_double(pair->value, &s->time_s[frame]) || !isfinite(s->time_s[frame]))
+static med_status set_field(const source *from, const med_pair *pair, int64_t frame, med_span field, med_sequence *s) {
+    bool is_ok = med_span_is(pair->value, "OK");
+    if (med_span_is(field, "Timestamp")) {
+        if (!med_span_to_double(pair->value, &s->time_s[frame]) || !isfinite(s->time_s[frame]))
             return med_fail(MED_EFORMAT, "%s:%d: a time stamp is no finite number", from->path, pair->line);
-    } else if (med_text_is_any(field, MED_WORDS("ImageStatus", "Status"))) {
+    } else if (med_span_is_any(field, MED_WORDS("ImageStatus", "Status"))) {
         s->is_valid[frame] = is_ok;
     } else if (take_ending(&field, "TransformStatus")) {
         med_pose *pose = find_pose(s, frame, field);
@@ -107,8 +107,8 @@ static med_status set_fields(const source *from, med_sequence *s) {
     for (int i = 0; i < from->pairs->n; i++) {
         const med_pair *pair = &from->pairs->item[i];
         int64_t frame;
-        med_text field;
-        if (med_text_is_any(pair->key, MED_WORDS("UltrasoundImageOrientation", "ultrasound image orientation")) &&
+        med_span field;
+        if (med_span_is_any(pair->key, MED_WORDS("UltrasoundImageOrientation", "ultrasound image orientation")) &&
             pair->value.n < sizeof s->orientation)
             memcpy(s->orientation, pair->value.at, pair->value.n);
         if (!cut_key(pair->key, &frame, &field)) continue;

@@ -8,44 +8,44 @@
 
 static bool is_tag(const med_mapping *map) {
     med_lines lines = med_lines_of(map->data, map->size);
-    med_text line;
-    return med_lines_next(&lines, &line) && med_text_starts(line, "MNI Tag Point File");
+    med_span line;
+    return med_lines_next(&lines, &line) && med_span_starts(line, "MNI Tag Point File");
 }
 
-static bool is_comment(med_text line) { return !line.n || line.at[0] == '%' || line.at[0] == '#'; }
+static bool is_comment(med_span line) { return !line.n || line.at[0] == '%' || line.at[0] == '#'; }
 
 /* "Volumes = 2;" */
-static med_status parse_volumes(const char *path, int number, med_text line) {
-    med_text value, rest = line;
+static med_status parse_volumes(const char *path, int number, med_span line) {
+    med_span value, rest = line;
     int64_t n = 0;
-    med_text_cut(&rest, "=", &value);
-    if (med_text_cut(&rest, ";", &value)) rest = value;
-    if (!med_text_to_int(med_text_trim(rest), &n) || n != 2)
+    med_span_cut(&rest, "=", &value);
+    if (med_span_cut(&rest, ";", &value)) rest = value;
+    if (!med_span_to_int(med_span_trim(rest), &n) || n != 2)
         return med_fail(MED_EFORMAT, "%s:%d: two volumes needed (\"Volumes = 2;\"), MR and ultrasound", path, number);
     return MED_OK;
 }
 
 /* Takes the label and the semicolon off the end of a line. */
-static med_status take_tail(const char *path, int number, med_text *line, med_text *label, bool *is_last) {
-    *label = (med_text){"", 0};
-    med_text rest = *line, before;
-    if (med_text_cut(&rest, "\"", &before)) {
+static med_status take_tail(const char *path, int number, med_span *line, med_span *label, bool *is_last) {
+    *label = (med_span){"", 0};
+    med_span rest = *line, before;
+    if (med_span_cut(&rest, "\"", &before)) {
         *line = before;
-        if (!med_text_cut(&rest, "\"", label))
+        if (!med_span_cut(&rest, "\"", label))
             return med_fail(MED_EFORMAT, "%s:%d: the label's quote is not closed", path, number);
-        *is_last = med_text_is(med_text_trim(rest), ";");
-        return *is_last || !med_text_trim(rest).n ? MED_OK
+        *is_last = med_span_is(med_span_trim(rest), ";");
+        return *is_last || !med_span_trim(rest).n ? MED_OK
                                                   : med_fail(MED_EFORMAT, "%s:%d: more behind the label", path, number);
     }
-    *is_last = med_text_cut(&rest, ";", &before);
+    *is_last = med_span_cut(&rest, ";", &before);
     if (*is_last) *line = before;
     return MED_OK;
 }
 
-static med_status parse_point(const char *path, int number, med_text line, med_text label, med_landmarks *out) {
+static med_status parse_point(const char *path, int number, med_span line, med_span label, med_landmarks *out) {
     enum { MOST = 9 };
     double value[MOST];
-    int n = med_text_to_doubles(line, value, MOST);
+    int n = med_span_to_doubles(line, value, MOST);
     if (n != 6 && n != 7 && n != 9)
         return med_fail(
             MED_EFORMAT,
@@ -57,30 +57,30 @@ static med_status parse_point(const char *path, int number, med_text line, med_t
     return MED_OK;
 }
 
-static med_status parse_points(const char *path, med_lines *lines, med_text first, med_landmarks *out) {
-    med_text line = med_text_trim(first), label;
+static med_status parse_points(const char *path, med_lines *lines, med_span first, med_landmarks *out) {
+    med_span line = med_span_trim(first), label;
     bool is_last = false;
     do {
         if (is_comment(line)) continue;
         MED_TRY(take_tail(path, lines->number, &line, &label, &is_last));
-        if (med_text_trim(line).n) MED_TRY(parse_point(path, lines->number, line, label, out));
+        if (med_span_trim(line).n) MED_TRY(parse_point(path, lines->number, line, label, out));
         if (is_last) return MED_OK;
-    } while (med_lines_next(lines, &line) && ((line = med_text_trim(line)), true));
+    } while (med_lines_next(lines, &line) && ((line = med_span_trim(line)), true));
     return med_fail(MED_EFORMAT, "%s: cut: the list of points does not end with \";\"", path);
 }
 
 static med_status load(const char *path, const med_mapping *map, med_landmarks *out) {
     med_lines lines = med_lines_of(map->data, map->size);
-    med_text line, before;
+    med_span line, before;
     bool has_volumes = false;
     med_lines_next(&lines, &line); /* the magic */
     while (med_lines_next(&lines, &line)) {
-        line = med_text_trim(line);
+        line = med_span_trim(line);
         if (is_comment(line)) continue;
-        if (med_text_starts(line, "Volumes")) {
+        if (med_span_starts(line, "Volumes")) {
             MED_TRY(parse_volumes(path, lines.number, line));
             has_volumes = true;
-        } else if (med_text_starts(line, "Points") && med_text_cut(&line, "=", &before)) {
+        } else if (med_span_starts(line, "Points") && med_span_cut(&line, "=", &before)) {
             return has_volumes ? parse_points(path, &lines, line, out)
                                : med_fail(MED_EFORMAT, "%s:%d: points before \"Volumes = 2;\"", path, lines.number);
         } else {

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "image/format.h"
 #include "image/gzip.h"
-#include "image/text.h"
+#include "image/span.h"
 #include "image/voxel.h"
 
 med_status med_text_image_lps(const med_volume *v, const char *path, med_affine *out) {
@@ -22,9 +22,9 @@ med_status med_text_image_lps(const med_volume *v, const char *path, med_affine 
 }
 
 char *med_text_image_description(const med_volume *v) {
-    char shown[MED_TEXT_SHOWN];
-    med_text text = med_text_trim((med_text){v->description, strnlen(v->description, sizeof v->description)});
-    return text.n ? med_strdup(med_text_show(text, shown)) : NULL;
+    char shown[MED_SPAN_SHOWN];
+    med_span text = med_span_trim((med_span){v->description, strnlen(v->description, sizeof v->description)});
+    return text.n ? med_strdup(med_span_show(text, shown)) : NULL;
 }
 
 char *med_text_image_beside(const char *path, const char *ending) {

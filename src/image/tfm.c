@@ -5,7 +5,7 @@
 
 #include <math.h>
 #include <string.h>
-#include "image/text.h"
+#include "image/span.h"
 
 enum { MAX_PARAMETERS = 15, MAX_FIXED = 4, MAX_BLOCKS = 64 };
 
@@ -137,10 +137,10 @@ static bool is_composite(const block *b) { return !classes[b->class].build; }
 
 bool med_tfm_is(const void *data, size_t n_bytes) {
     med_lines lines = med_lines_of(data, n_bytes);
-    med_text line;
+    med_span line;
     while (med_lines_next(&lines, &line)) {
-        line = med_text_trim(line);
-        if (line.n) return med_text_starts(line, "#Insight Transform File");
+        line = med_span_trim(line);
+        if (line.n) return med_span_starts(line, "#Insight Transform File");
     }
     return false;
 }
@@ -151,43 +151,43 @@ bool med_tfm_is_named(const char *path) {
 }
 
 static med_status check_first_line(const char *path, med_lines *lines) {
-    char shown[MED_TEXT_SHOWN];
-    med_text line = {"", 0};
-    while (!line.n && med_lines_next(lines, &line)) line = med_text_trim(line);
-    if (!med_text_starts(line, "#Insight Transform File"))
+    char shown[MED_SPAN_SHOWN];
+    med_span line = {"", 0};
+    while (!line.n && med_lines_next(lines, &line)) line = med_span_trim(line);
+    if (!med_span_starts(line, "#Insight Transform File"))
         return med_fail(
             MED_EFORMAT,
             "%s: not an ITK text transform: its first line is '%s', expected \"#Insight Transform File V1.0\"", path,
-            med_text_show(line, shown));
-    if (line.n < 4 || !med_text_is((med_text){line.at + line.n - 4, 4}, "V1.0"))
+            med_span_show(line, shown));
+    if (line.n < 4 || !med_span_is((med_span){line.at + line.n - 4, 4}, "V1.0"))
         return med_fail(MED_EFORMAT, "%s:%d: '%s', expected version V1.0", path, lines->number,
-                        med_text_show(line, shown));
+                        med_span_show(line, shown));
     return MED_OK;
 }
 
 /* "AffineTransform_double_3_3" */
-static med_status parse_class(const char *path, int line, med_text name, block *out) {
-    char shown[MED_TEXT_SHOWN];
+static med_status parse_class(const char *path, int line, med_span name, block *out) {
+    char shown[MED_SPAN_SHOWN];
     *out = (block){.line = line, .n_parameters = -1, .n_fixed = -1};
     for (size_t c = 0; c < sizeof classes / sizeof *classes; c++) {
-        med_text rest = name;
-        if (!med_text_starts(rest, classes[c].name)) continue;
+        med_span rest = name;
+        if (!med_span_starts(rest, classes[c].name)) continue;
         rest.at += strlen(classes[c].name), rest.n -= strlen(classes[c].name);
-        if (!med_text_is_any(rest, MED_WORDS("_double_3_3", "_float_3_3"))) continue;
+        if (!med_span_is_any(rest, MED_WORDS("_double_3_3", "_float_3_3"))) continue;
         out->class = (int)c;
         return MED_OK;
     }
-    return med_fail(MED_EFORMAT, "%s:%d: unsupported transform class '%s'", path, line, med_text_show(name, shown));
+    return med_fail(MED_EFORMAT, "%s:%d: unsupported transform class '%s'", path, line, med_span_show(name, shown));
 }
 
-static med_status parse_numbers(const char *path, int line, const char *what, med_text text, double *out, int max,
+static med_status parse_numbers(const char *path, int line, const char *what, med_span text, double *out, int max,
                                 int *n) {
-    char shown[MED_TEXT_SHOWN];
+    char shown[MED_SPAN_SHOWN];
     if (*n >= 0) return med_fail(MED_EFORMAT, "%s:%d: %s are there twice", path, line, what);
-    *n = med_text_to_doubles(text, out, max);
+    *n = med_span_to_doubles(text, out, max);
     if (*n < 0)
         return med_fail(MED_EFORMAT, "%s:%d: %s '%s', expected up to %d numbers", path, line, what,
-                        med_text_show(text, shown), max);
+                        med_span_show(text, shown), max);
     for (int i = 0; i < *n; i++)
         if (!isfinite(out[i]))
             return med_fail(MED_EFORMAT, "%s:%d: number %d of %s is not finite", path, line, i + 1, what);
@@ -208,31 +208,31 @@ static med_status check_counts(const char *path, block *b) {
     return MED_OK;
 }
 
-static med_status parse_line(const char *path, int number, med_text line, block *blocks, int *n) {
-    char shown[MED_TEXT_SHOWN];
-    med_text key, whole = line;
+static med_status parse_line(const char *path, int number, med_span line, block *blocks, int *n) {
+    char shown[MED_SPAN_SHOWN];
+    med_span key, whole = line;
     if (!line.n || line.at[0] == '#') return MED_OK;
-    if (!med_text_cut(&line, ":", &key))
+    if (!med_span_cut(&line, ":", &key))
         return med_fail(MED_EFORMAT, "%s:%d: '%s', expected \"Transform:\", \"Parameters:\" or \"FixedParameters:\"",
-                        path, number, med_text_show(whole, shown));
-    key = med_text_trim(key);
-    line = med_text_trim(line);
-    if (med_text_is(key, "Transform")) {
+                        path, number, med_span_show(whole, shown));
+    key = med_span_trim(key);
+    line = med_span_trim(line);
+    if (med_span_is(key, "Transform")) {
         if (*n == MAX_BLOCKS) return med_fail(MED_EFORMAT, "%s:%d: more than %d transforms", path, number, MAX_BLOCKS);
         return parse_class(path, number, line, &blocks[(*n)++]);
     }
     block *b = *n ? &blocks[*n - 1] : NULL;
-    if (b && med_text_is(key, "Parameters"))
+    if (b && med_span_is(key, "Parameters"))
         return parse_numbers(path, number, "Parameters", line, b->parameters, MAX_PARAMETERS, &b->n_parameters);
-    if (b && med_text_is(key, "FixedParameters"))
+    if (b && med_span_is(key, "FixedParameters"))
         return parse_numbers(path, number, "FixedParameters", line, b->fixed, MAX_FIXED, &b->n_fixed);
-    return med_fail(MED_EFORMAT, "%s:%d: '%s' is not expected here", path, number, med_text_show(whole, shown));
+    return med_fail(MED_EFORMAT, "%s:%d: '%s' is not expected here", path, number, med_span_show(whole, shown));
 }
 
 static med_status parse_blocks(const char *path, med_lines *lines, block *blocks, int *n) {
-    med_text line;
+    med_span line;
     *n = 0;
-    while (med_lines_next(lines, &line)) MED_TRY(parse_line(path, lines->number, med_text_trim(line), blocks, n));
+    while (med_lines_next(lines, &line)) MED_TRY(parse_line(path, lines->number, med_span_trim(line), blocks, n));
     for (int b = 0; b < *n; b++) MED_TRY(check_counts(path, &blocks[b]));
     return *n ? MED_OK : med_fail(MED_EFORMAT, "%s: holds no transform", path);
 }

@@ -72,9 +72,10 @@ static void series_and_their_registration(void **state) {
     assert_grid(t2, 256, 256, 192, 0.9766, 1.00014, 776);
     size_t n = med_grid_count(cet1->grid);
     uint8_t *head = malloc(n);
-    double threshold = med_otsu_threshold(cet1->voxel, n);
+    double threshold = med_otsu_threshold(cet1->voxel, n) / 2; /* half: grey matter too, not the skin alone */
     for (size_t i = 0; i < n; i++) head[i] = cet1->voxel[i] > threshold;
     assert_ok(med_mask_keep_largest(head, cet1->grid.n, 26));
+    assert_ok(med_mask_fill_holes(head, cet1->grid.n));
     char *path =
         med_format("%s/Case022-Case022-preop-MR-3D_AX_T2_SPACE-to-Case022-preop-MR-3D_AX_T1_postcontrast.tfm", real);
     med_transform *t;
@@ -91,8 +92,8 @@ static void series_and_their_registration(void **state) {
     double nmi = normalised_information(cet1, with, head), wrong_nmi = normalised_information(cet1, misread, head);
     print_message("the head moves by %.3f mm (NMI %.4f), misread by %.3f mm (NMI %.4f)\n", shift, nmi, wrong_shift,
                   wrong_nmi);
-    assert_true(fabs(shift - 0.435) < 0.05 && fabs(wrong_shift - 9.83) < 0.5); /* by what counts as head */
-    assert_true(nmi > wrong_nmi * 1.01);
+    assert_true(shift < 0.435 && fabs(wrong_shift - 9.83) < 0.1); /* a little, by what counts as head */
+    assert_true(nmi - 1 > 1.5 * (wrong_nmi - 1));
     med_transform_free(t);
     med_volume_free(with);
     med_volume_free(misread);

@@ -85,7 +85,7 @@ static void written_is_read(void **state) {
     for (int f = 0; f < 3; f++) {
         med_landmarks l = {.n_images = f == 2 ? 2 : 1}, back;
         for (int i = 0; i < 3; i++) {
-            med_landmark *p = med_landmarks_add(&l, med_text_of(i ? f == 2 ? "left" : "left, \"upper\"" : ""));
+            med_landmark *p = med_landmarks_add(&l, med_span_of(i ? f == 2 ? "left" : "left, \"upper\"" : ""));
             for (int a = 0; a < 6; a++) p->ras[a / 3][a % 3] = a < 3 || f == 2 ? sin(7 * i + a) * 1e3 / 3 : 0;
         }
         char *path = med_path_join(folder, names[f]);
