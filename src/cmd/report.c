@@ -14,12 +14,13 @@ static const med_option options[] = {
                    "inputs: each modality alone and all but the target, or every subset"),
     MED_OPT_INT(med_report_options, "cases", n_pictured, 0, 1000, "how many cases to show in pictures"),
     MED_OPT_FLOAT(med_report_options, "temperature", temperature, 0, 2, "scale of the posterior's standard deviation"),
+    MED_OPT_INT(med_report_options, "samples", n_samples, 1, 1000, "average this many draws"),
     MED_OPT_END,
 };
 
 static void set_defaults(void *config) {
     *(med_report_options *)config = (med_report_options){
-        .out = "report.html", .part = "test", .fold = -1, .subsets = "single", .n_pictured = 3, .temperature = 0.5};
+        .out = "report.html", .part = "test", .fold = -1, .subsets = "single", .n_pictured = 3, .temperature = 0.5, .n_samples = 1};
 }
 
 static med_status run(med_cli *cli) {

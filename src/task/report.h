@@ -15,6 +15,7 @@ typedef struct med_report_options {
     const char *subsets; /* "single": each modality alone and all but the target; "all": every subset */
     int n_pictured;      /* cases shown in pictures */
     double temperature;
+    int n_samples;       /* mean of that many draws */
     uint64_t seed;
 } med_report_options;
 

@@ -72,6 +72,7 @@ static med_report_options options(void) {
                                 .subsets = "single",
                                 .n_pictured = 1,
                                 .temperature = 0.5,
+                                .n_samples = 1,
                                 .seed = 3};
 }
 
