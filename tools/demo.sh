@@ -36,7 +36,7 @@ for case in $(cases test); do
     for mod in t2 cet1 flair; do need "$out/from-us/$case-$mod.nii.gz"; done
 done
 
-$medley report "$out/run" -o "$out/report.html" --temperature 1 --samples 4 > "$out/summary.txt"
+$medley report "$out/run" -o "$out/report.html" --temperature 1 --samples 2 > "$out/summary.txt"
 need "$out/report.html"
 need "$out/run/progress.svg"
 cat "$out/summary.txt"

@@ -108,7 +108,7 @@ static med_train_config preset_tiny(void) {
     return c;
 }
 static med_train_config preset_demo(void) {
-    med_train_config c = shortened(60, 4, 10);
+    med_train_config c = shortened(32, 4, 8);
     c.subsets = "one";
     return c;
 }
