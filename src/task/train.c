@@ -80,6 +80,7 @@ static med_status begin(med_train_work *w) {
     r->data_path = w->data->path;
     r->data_hash = w->data->dataset->hash;
     r->cases = w->data->cases;
+    r->source = w->data->source;
     w->position.epoch = 1;
     return MED_OK;
 }

@@ -51,6 +51,7 @@ static void set_provenance(med_weights *w, const med_train_record *r) {
     set_meta_json(w, "medley.config", med_mmhvae_to_json(&r->model));
     med_weights_set_meta(w, "medley.version", MEDLEY_VERSION);
     med_weights_set_meta(w, "medley.data_hash", r->data_hash);
+    set_meta_json(w, "medley.source", json_incref(r->source));
     set_meta_json(w, "medley.training_cases", json_incref(json_object_get(r->cases, "train")));
     set_meta_json(w, "medley.training",
                   json_pack("{s:s, s:I, s:s, s:o}", "preset", r->preset, "seed", (json_int_t)r->seed, "device",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -32,6 +33,20 @@ static med_status look(med_train_data *d, const med_case *c) {
     if (v->grid.n[1] > d->ny) d->ny = v->grid.n[1];
     med_volume_free(v);
     return MED_OK;
+}
+
+/* Where the data come from and what may be done with them, for all that is made from them. */
+static json_t *read_source(const char *path) {
+    static const char *const keys[] = {"source", "licence"};
+    char *file = med_path_join(path, "manifest.json");
+    json_t *manifest = json_load_file(file, 0, NULL), *source = json_object();
+    for (int i = 0; i < 2; i++) {
+        json_t *text = json_object_get(manifest, keys[i]);
+        if (json_is_string(text)) json_object_set(source, keys[i], text);
+    }
+    json_decref(manifest);
+    free(file);
+    return source;
 }
 
 static void skip(med_train_data *d, const med_case *c, const char *why) {
@@ -88,6 +103,7 @@ med_status med_train_data_open(const char *path, const med_train_config *c, med_
     char absolute[PATH_MAX];
     d->path = med_strdup(realpath(path, absolute) ? absolute : path);
     d->cases = json_pack("{s:[], s:[], s:[]}", "train", "val", "skipped");
+    d->source = read_source(path);
     med_status status = open_cases(d, path, c);
     if (status != MED_OK) {
         med_train_data_free(d);
@@ -114,6 +130,7 @@ void med_train_data_free(med_train_data *d) {
     med_loader_free(d->loader);
     med_dataset_free(d->dataset);
     json_decref(d->cases);
+    json_decref(d->source);
     free(d->train);
     free(d->val);
     free(d->path);

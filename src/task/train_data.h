@@ -15,7 +15,8 @@ typedef struct med_train_case {
 typedef struct med_train_data { /* owned; med_train_data_free */
     char *path;                 /* absolute */
     med_dataset *dataset;
-    int anchor; /* index of the modality; -1: none */
+    json_t *source; /* {"source":, "licence":}: the manifest's words, empty without one */
+    int anchor;     /* index of the modality; -1: none */
     int n_train, n_val;
     med_train_case *train, *val;
     int nx, ny;         /* largest in-plane size of the training cases */

@@ -24,7 +24,8 @@ typedef struct med_train_record {
     uint64_t seed;
     med_train_config config;
     med_mmhvae_config model;
-    json_t *cases; /* {"train": [...], "val": [...], "skipped": [{"case":, "why":}]} */
+    json_t *source; /* where the data come from: {"source":, "licence":} */
+    json_t *cases;  /* {"train": [...], "val": [...], "skipped": [{"case":, "why":}]} */
 } med_train_record;
 
 typedef struct med_train_run med_train_run; /* owned: an open run folder */
