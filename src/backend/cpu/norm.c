@@ -77,34 +77,30 @@ typedef struct grad_plane {
     int64_t n;
 } grad_plane;
 
-/* n = (x - mean) * rstd and dn = da * act'(n) of the vector at i. */
-INLINE vf grad_pair(const grad_plane *p, med_unary_kind kind, int64_t i, vf *dn) {
-    vf norm = (vf_take(p->x, i, p->n) - p->mean) * p->rstd;
-    *dn = vf_take(p->da, i, p->n) * vf_slope(kind, norm, p->param);
-    return norm;
-}
-
+/* With n = (x - mean) * rstd: dn = da * act'(n), left in dx, and the sums of dn and dn * n. */
 INLINE void grad_sums(const grad_plane *p, med_unary_kind kind, double *sum, double *dot) {
     vd s[2] = {{0}, {0}}, d[2] = {{0}, {0}};
+    const float mean = p->mean, rstd = p->rstd, param = p->param;
     for (int64_t i = 0; i < p->n; i += VL) {
-        vf dn, norm = grad_pair(p, kind, i, &dn);
+        vf n = (vf_take(p->x, i, p->n) - mean) * rstd, dn = vf_take(p->da, i, p->n) * vf_slope(kind, n, param);
         vd n2[2], dn2[2];
-        vd_split(norm, &n2[0], &n2[1]);
+        vd_split(n, &n2[0], &n2[1]);
         vd_split(dn, &dn2[0], &dn2[1]);
         for (int h = 0; h < 2; h++) {
             s[h] += dn2[h];
             d[h] += dn2[h] * n2[h];
         }
+        vf_put(p->dx, i, p->n, dn);
     }
     *sum = vd_sum(s[0] + s[1]);
     *dot = vd_sum(d[0] + d[1]);
 }
 
-INLINE void grad_write(const grad_plane *p, med_unary_kind kind, float mean_dn, float mean_dn_n) {
-    for (int64_t i = 0; i < p->n; i += VL) {
-        vf dn, norm = grad_pair(p, kind, i, &dn);
-        vf_put(p->dx, i, p->n, p->rstd * (dn - mean_dn - norm * mean_dn_n));
-    }
+/* dx = rstd * (dn - mean(dn) - n * mean(dn * n)), dn being in dx. */
+static void grad_finish(const grad_plane *p, float mean_dn, float mean_dn_n) {
+    const float mean = p->mean, rstd = p->rstd, slope = rstd * mean_dn_n;
+    for (int64_t i = 0; i < p->n; i += VL)
+        vf_put(p->dx, i, p->n, rstd * (vf_take(p->dx, i, p->n) - mean_dn - (vf_take(p->x, i, p->n) - mean) * slope));
 }
 
 static void grad_task(void *context, int m) {
@@ -117,7 +113,7 @@ static void grad_task(void *context, int m) {
     double sum = 0, dot = 0;
     WITH_UNARY_KIND(act->kind, grad_sums(&p, KIND, &sum, &dot))
     float mean_dn = (float)(sum / (double)p.n), mean_dn_n = (float)(dot / (double)p.n);
-    WITH_UNARY_KIND(act->kind, grad_write(&p, KIND, mean_dn, mean_dn_n))
+    grad_finish(&p, mean_dn, mean_dn_n);
 }
 
 void ISA(normalize_grad)(const med_call *call) {
