@@ -85,8 +85,9 @@ typedef struct conv_job {
     double eps;
 } conv_job;
 
-/* Winograd where it pays, direct else. Environment MEDLEY_CONV=direct: always direct, the more exact way. */
+/* Winograd where it pays, direct else. */
 void ISA(conv_run)(const conv_job *job);
+int ISA(conv_is_direct)(void); /* environment MEDLEY_CONV=direct: never Winograd; three times more exact */
 void ISA(conv_direct_run)(const conv_job *job);
 int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);

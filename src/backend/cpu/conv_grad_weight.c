@@ -4,41 +4,27 @@
  * position is one aligned vector per tap, dy is a scalar, and no sum across lanes is ever needed. When there are fewer
  * channels than lanes, a vector holds VL/CP neighbouring taps of a row. GO outputs x GT such vectors of dw stay in
  * registers over a whole strip.
- * Tasks: groups of strips times chunks of input channels; groups have partial results, added in order. */
-#include "backend/cpu/conv.h"
+ * 3x3 kernels mostly go by conv_winograd_weight.c instead. */
+#include "backend/cpu/conv_weight.h"
 
 #if MED_VL == 16 || defined(__aarch64__)
 enum { GO = 8, GT = 3 };
 #else
 enum { GO = 4, GT = 2 };
 #endif
-enum { TASKS = 4, STRIP_BYTES = 384 << 10, MAX_CHUNK = 2 * VL, LEAST_CP = VL < 8 ? VL : 8 };
+enum { STRIP_BYTES = 384 << 10, MAX_CHUNK = 2 * VL, LEAST_CP = VL < 8 ? VL : 8 };
 
 typedef struct weight_job {
     conv_geometry g;    /* channels: of a chunk */
     const med_call *call;
-    int n, inputs, outputs, n_groups, n_chunks;
+    int n, inputs, outputs;
+    weight_split split;
     int cp;             /* channels side by side at a position; CP above */
     int n_sets;         /* of cp channels in a chunk, one after the other in the strip */
     int n_vectors;      /* of dw for one output: sets x rows of the kernel x vectors of taps */
     int taps_of_vector;
     ptrdiff_t *vector;  /* [n_vectors] offset in the turned strip */
-    float *parts;       /* [n_groups][outputs][inputs][taps] */
 } weight_job;
-
-/* Turn n (<= cp) channels of a strip to [position][cp], zeros for the missing ones. */
-static void turn_strip(const float *strip, ptrdiff_t plane, int n, int cp, ptrdiff_t n_positions, float *to) {
-    ptrdiff_t p = 0;
-    if (cp == VL)
-        for (; p + VL <= n_positions; p += VL) {
-            vf row[VL];
-            for (int c = 0; c < VL; c++) row[c] = c < n ? vf_load(strip + c * plane + p) : vf_all(0);
-            vf_transpose(row);
-            UNROLL for (int q = 0; q < VL; q++) vf_store(to + (p + q) * VL, row[q]);
-        }
-    for (; p < n_positions; p++)
-        for (int c = 0; c < cp; c++) to[p * cp + c] = c < n ? strip[c * plane + p] : 0;
-}
 
 /* One block of dw: `no` outputs whose dy are `dy_channel` apart, `nt` vectors; acc [no][nt][VL] is added to. */
 typedef struct weight_block {
@@ -117,7 +103,7 @@ static void write_chunk(const weight_job *job, const float *acc, int c0, int n_c
 static void weight_task(void *context, int index) {
     const weight_job *job = context;
     const conv_geometry *g = &job->g;
-    int chunk = index % job->n_chunks, group = index / job->n_chunks;
+    int chunk = index % job->split.n_chunks, group = index / job->split.n_chunks;
     int c0 = chunk * g->channels, n_channels = job->inputs - c0 < g->channels ? job->inputs - c0 : g->channels;
     size_t n_acc = (size_t)job->outputs * (size_t)job->n_vectors * VL;
     size_t n_turned = (size_t)job->n_sets * (size_t)g->plane * (size_t)job->cp + STRIP_SLACK;
@@ -129,13 +115,13 @@ static void weight_task(void *context, int index) {
 
     conv_geometry whole = *g; /* as conv_strip_fill counts channels of x */
     whole.channels = job->inputs;
-    int n_strips = job->n * g->n_strips;
-    for (int s = group * n_strips / job->n_groups; s < (group + 1) * n_strips / job->n_groups; s++) {
+    range strips = weight_split_strips(&job->split, group, job->n * g->n_strips);
+    for (int s = (int)strips.begin; s < strips.end; s++) {
         int sample = s / g->n_strips, first = s % g->n_strips * g->rows;
         ISA(conv_strip_fill)(&whole, job->call, job->call->in[0].f32, sample, c0, n_channels, first, strip);
         for (int set = 0; set < job->n_sets; set++) {
             int n = n_channels - set * job->cp;
-            turn_strip(strip + set * job->cp * g->plane, g->plane, n < 0 ? 0 : n < job->cp ? n : job->cp, job->cp, g->plane,
+            ISA(turn_strip)(strip + set * job->cp * g->plane, g->plane, n < 0 ? 0 : n < job->cp ? n : job->cp, job->cp, g->plane,
                        turned + set * job->cp * g->plane);
         }
         int64_t plane = (int64_t)g->ho * g->wo;
@@ -143,18 +129,7 @@ static void weight_task(void *context, int index) {
                                        .dy_channel = plane, .x = turned, .rows = conv_strip_rows(g, s % g->n_strips), .wo = g->wo, .x_pitch = g->pitch * job->cp,
                                        .acc = acc, .acc_output = (int64_t)job->n_vectors * VL});
     }
-    write_chunk(job, acc, c0, n_channels, job->parts + group * med_shape_count(job->call->out.shape));
-}
-
-static void add_parts(void *context, int block) {
-    const weight_job *job = context;
-    int64_t n = med_shape_count(job->call->out.shape);
-    range r = block_range(block, n);
-    for (int64_t i = r.begin; i < r.end; i++) {
-        float sum = job->parts[i];
-        for (int k = 1; k < job->n_groups; k++) sum += job->parts[k * n + i];
-        job->call->out.f32[i] = sum;
-    }
+    write_chunk(job, acc, c0, n_channels, job->split.parts + group * job->split.n);
 }
 
 /* Offsets of the vectors of dw; returns how many. */
@@ -169,6 +144,10 @@ static int list_vectors(const weight_job *job, ptrdiff_t *vector) {
 }
 
 void ISA(conv2d_grad_weight)(const med_call *call) {
+    if (ISA(conv_winograd_weight_fits)(call)) {
+        ISA(conv_winograd_weight)(call);
+        return;
+    }
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
     med_shape x = call->in[0].shape, y = call->in[1].shape;
     med_assert(a.kernel * a.kernel <= MAX_TAPS);
@@ -181,16 +160,10 @@ void ISA(conv2d_grad_weight)(const med_call *call) {
     job.taps_of_vector = a.stride == 1 ? VL / job.cp : 1;
     job.g.channels = job.inputs < MAX_CHUNK ? job.inputs : MAX_CHUNK;
     job.n_sets = (job.g.channels + job.cp - 1) / job.cp;
-    job.n_chunks = (job.inputs + job.g.channels - 1) / job.g.channels;
     ISA(conv_geometry_finish)(&job.g, 16, STRIP_BYTES);
     ptrdiff_t vector[MAX_TAPS * MAX_CHUNK / LEAST_CP];
     job.vector = vector;
     job.n_vectors = list_vectors(&job, vector);
-    int n_strips = job.n * job.g.n_strips;
-    job.n_groups = (TASKS + job.n_chunks - 1) / job.n_chunks;
-    if (job.n_groups > n_strips) job.n_groups = n_strips;
-    int64_t n = med_shape_count(call->out.shape);
-    job.parts = job.n_groups == 1 ? call->out.f32 : med_scratch(SCRATCH_SHARED, (size_t)(n * job.n_groups) * sizeof(float));
-    med_parallel(job.n_groups * job.n_chunks, weight_task, &job);
-    if (job.n_groups > 1) med_parallel(n_blocks(n), add_parts, &job);
+    job.split = ISA(weight_split_create)(call, (job.inputs + job.g.channels - 1) / job.g.channels, job.n * job.g.n_strips);
+    ISA(weight_split_run)(call, &job.split, weight_task, &job);
 }

@@ -2,6 +2,11 @@
 #include <stdlib.h>
 #include "backend/cpu/conv.h"
 
+int ISA(conv_is_direct)(void) {
+    const char *wanted = getenv("MEDLEY_CONV");
+    return wanted && strcmp(wanted, "direct") == 0;
+}
+
 /* One output would use one of OB accumulators of a tile. So OB rows of it take the place of outputs: their kernels are
  * the same, each a row further down in a kernel of kh + OB - 1 rows, and OB rows are a step. */
 static void run_rows_as_outputs(const conv_job *job, int output) {
@@ -41,9 +46,7 @@ void ISA(conv_run)(const conv_job *job) {
         for (int o = 0; o < job->outputs; o++) run_rows_as_outputs(job, o);
         return;
     }
-    const char *wanted = getenv("MEDLEY_CONV");
-    int is_direct = wanted && strcmp(wanted, "direct") == 0;
-    (!is_direct && ISA(conv_winograd_fits)(job) ? ISA(conv_winograd_run) : ISA(conv_direct_run))(job);
+    (!ISA(conv_is_direct)() && ISA(conv_winograd_fits)(job) ? ISA(conv_winograd_run) : ISA(conv_direct_run))(job);
 }
 
 double *ISA(conv_parts_create)(const conv_job *job, int n_strips) {

@@ -74,4 +74,23 @@ INLINE void weight_1d(vf g0, vf g1, vf g2, vf *t, int step) {
     t[5 * step] = g2;
 }
 
+/* Four values of a gradient of the output to its points. */
+INLINE void output_grad_1d(const vf y[4], vf t[6]) {
+    vf a = y[0] + y[2], b = y[1] + y[3], c = y[0] + 4 * y[2], e = 2 * y[1] + 8 * y[3];
+    t[0] = y[0];
+    t[1] = a + b;
+    t[2] = a - b;
+    t[3] = c + e;
+    t[4] = c - e;
+    t[5] = y[3];
+}
+
+/* Gradient of three weights from that of their points. */
+INLINE void weight_grad_1d(const vf u[6], vf g[3]) {
+    vf a = (u[1] + u[2]) * (-1.0f / 6), b = (u[2] - u[1]) * (1.0f / 6), c = u[3] + u[4], e = u[3] - u[4];
+    g[0] = u[0] * 0.25f + a + c * (1.0f / 24);
+    g[1] = b + e * (1.0f / 12);
+    g[2] = a + c * (1.0f / 6) + u[5];
+}
+
 #endif
