@@ -143,7 +143,17 @@ static int list_vectors(const weight_job *job, ptrdiff_t *vector) {
     return n;
 }
 
+#if MED_VL == 16
+med_kernel med_cpu_conv2d_grad_weight_avx2;
+#endif
+
 void ISA(conv2d_grad_weight)(const med_call *call) {
+#if MED_VL == 16
+    if (call->in[0].shape.dim[1] <= VL / 2) { /* would leave half of every vector empty */
+        med_cpu_conv2d_grad_weight_avx2(call);
+        return;
+    }
+#endif
     if (ISA(conv_winograd_weight_fits)(call)) {
         ISA(conv_winograd_weight)(call);
         return;

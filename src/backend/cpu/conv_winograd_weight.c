@@ -66,26 +66,26 @@ static void tile_of_dy(const float *dy, ptrdiff_t row, float *z, ptrdiff_t z_poi
     }
 }
 
-/* u[o] += sum over tiles of z[tile][o] * v[tile], OB outputs, `sets` vectors of channels. */
-INLINE void product_body(const float *z, const float *v, int n_tiles, int sets, float *u) {
-    vf acc[OB][SETS];
-    UNROLL for (int o = 0; o < OB; o++) {
+/* u[o] += sum over tiles of z[tile][o] * v[tile], `no` outputs, `sets` vectors of channels. */
+INLINE void product_body(const float *z, const float *v, int n_tiles, int no, int sets, float *u) {
+    vf acc[VL][SETS];
+    UNROLL for (int o = 0; o < no; o++) {
         UNROLL for (int s = 0; s < sets; s++) acc[o][s] = vf_load(u + (o * sets + s) * VL);
     }
     for (int t = n_tiles; t > 0; t--, z += VL, v += sets * VL) {
         vf in[SETS];
         UNROLL for (int s = 0; s < sets; s++) in[s] = vf_load(v + s * VL);
-        UNROLL for (int o = 0; o < OB; o++) {
+        UNROLL for (int o = 0; o < no; o++) {
             vf d = vf_all(z[o]);
             UNROLL for (int s = 0; s < sets; s++) acc[o][s] += in[s] * d;
         }
     }
-    UNROLL for (int o = 0; o < OB; o++) {
+    UNROLL for (int o = 0; o < no; o++) {
         UNROLL for (int s = 0; s < sets; s++) vf_store(u + (o * sets + s) * VL, acc[o][s]);
     }
 }
-static void product_2(const float *z, const float *v, int n_tiles, float *u) { product_body(z, v, n_tiles, 2, u); }
-static void product_1(const float *z, const float *v, int n_tiles, float *u) { product_body(z, v, n_tiles, 1, u); }
+static void product_2(const float *z, const float *v, int n_tiles, float *u) { product_body(z, v, n_tiles, OB, 2, u); }
+static void product_1(const float *z, const float *v, int n_tiles, float *u) { product_body(z, v, n_tiles, VL, 1, u); }
 
 /* V of the chunk's channels over one strip. */
 static void strip_of_x(const weight_winograd *w, const task_memory *m, int sample, int c0, int n_channels, int strip, int rows) {
@@ -109,10 +109,13 @@ static void strip_of_dy(const weight_winograd *w, const task_memory *m, int samp
         ptrdiff_t row = (ptrdiff_t)w->dy.pitch * VL, at = tile / w->tiles_x * 4 * row + tile % w->tiles_x * 4 * VL;
         tile_of_dy(m->dy + at, row, m->z + tile * VL, w->z_point);
     }
-    for (int k = 0; k < POINTS; k++)
-        for (int o = 0; o < n; o += OB)
-            (w->sets == 2 ? product_2 : product_1)(m->z + k * w->z_point + o, m->v + k * w->v_point, n_tiles,
-                                                m->u + k * w->u_point + (int64_t)(o0 + o) * w->sets * VL);
+    for (int k = 0; k < POINTS; k++) {
+        const float *z = m->z + k * w->z_point, *v = m->v + k * w->v_point;
+        float *u = m->u + k * w->u_point + (int64_t)o0 * w->sets * VL;
+        if (w->sets == 1) product_1(z, v, n_tiles, u);
+        else
+            for (int o = 0; o < n; o += OB) product_2(z + o, v, n_tiles, u + o * 2 * VL);
+    }
 }
 
 /* G' dU G of all outputs and the chunk's channels to dw [outputs][inputs][9]. */
