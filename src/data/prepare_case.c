@@ -198,15 +198,14 @@ static med_status make_label(work *w) {
 
 /* ---- all ---- */
 
-static med_status save_notes(const work *w) {
+med_status med_prepare_save_notes(const med_prepare_case *c, const char *dir) {
     json_t *warnings = json_array();
-    for (int i = 0; i < w->c->n_warnings; i++) {
-        json_t *text = json_string(w->c->warnings[i]);
+    for (int i = 0; i < c->n_warnings; i++) {
+        json_t *text = json_string(c->warnings[i]);
         json_array_append_new(warnings, text ? text : json_string("(not UTF-8)"));
     }
-    json_t *root = json_pack("{s:o, s:O}", "warnings", warnings, "notes", w->c->notes);
-    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)),
-         *path = med_path_join(w->dir, "prepare.json");
+    json_t *root = json_pack("{s:o, s:O}", "warnings", warnings, "notes", c->notes);
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)), *path = med_path_join(dir, "prepare.json");
     med_status status = med_file_write(path, text, strlen(text));
     json_decref(root);
     free(text);
@@ -226,7 +225,7 @@ static med_status make_all(work *w) {
     }
     if (!n_there) return med_fail(MED_EFORMAT, "%s: no MR with any signal", w->c->name);
     if (w->c->label.path) MED_TRY(make_label(w));
-    return save_notes(w);
+    return med_prepare_save_notes(w->c, w->dir);
 }
 
 med_status med_prepare_case_write(med_prepare_case *c, const med_prepare_options *o, const char *dir) {

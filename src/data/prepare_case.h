@@ -41,4 +41,7 @@ void med_prepare_warn(med_prepare_case *c, const char *format, ...) MED_PRINTF(2
  * all zero are left out, with a warning; a case without any MR is an error. */
 MED_CHECK med_status med_prepare_case_write(med_prepare_case *c, const med_prepare_options *o, const char *dir);
 
+/* prepare.json: notes and warnings; a folder that holds it is a complete case. */
+MED_CHECK med_status med_prepare_save_notes(const med_prepare_case *c, const char *dir);
+
 #endif
