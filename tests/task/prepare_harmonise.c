@@ -1,0 +1,104 @@
+/* Harmonised targets: the definition on small images, and a phantom data set through the program: only training cases are
+ * learned from, targets lie in [0,1] and keep their background, what is recorded suffices to apply the same again. */
+#include "../images.h"
+
+#include "../program.h"
+#include "base/file.h"
+#include "data/dataset.h"
+#include "data/harmonise.h"
+
+static float ramp(int i, int j, int k) { return (float)(i + 10 * j + 100 * k); } /* 0..999 on 10 x 10 x 10 */
+
+static void landmarks_and_map(void **state) {
+    (void)state;
+    med_volume *v = images_make(images_oblique_grid(10, 10, 10, false), ramp);
+    double found[MED_NYUL_LANDMARKS], sum[MED_NYUL_LANDMARKS] = {0};
+    assert_true(med_nyul_measure(v, found));
+    /* the values are 1..999: percentile q lies at 1 + q/100 * 998 */
+    for (int l = 0; l < MED_NYUL_LANDMARKS; l++)
+        assert_true(fabs(found[l] - (1 + med_nyul_percentiles[l] / 100 * 998)) < 1e-3);
+    med_nyul_learn(found, sum);
+    assert_true(sum[0] == 0 && sum[MED_NYUL_LANDMARKS - 1] == 1 && fabs(sum[5] - (50.0 - 1) / (99.95 - 1)) < 1e-6);
+    /* its own scale: a straight line; the lowest percent is clipped to the smallest target, the background is 0 */
+    med_harmonise_apply(v, found, sum, MED_NYUL_LANDMARKS);
+    assert_true(v->voxel[0] == 0 && v->voxel[5] == 1.0f / 255 && v->voxel[999] == 1);
+    assert_true(fabs(v->voxel[500] - (500 - found[0]) / (found[10] - found[0])) < 1e-5);
+    /* a bend: 10 to 0.2, 20 to 0.8 */
+    const double from[3] = {0, 10, 20}, to[3] = {0, 0.2, 0.8};
+    for (int i = 0; i < 1000; i++) v->voxel[i] = (float)i / 40;
+    med_harmonise_apply(v, from, to, 3);
+    assert_true(fabs(v->voxel[200] - 0.1) < 1e-6 && fabs(v->voxel[600] - 0.5) < 1e-6 && v->voxel[999] == 1);
+    for (int i = 0; i < 1000; i++) v->voxel[i] = 0;
+    assert_false(med_nyul_measure(v, found));
+    med_volume_free(v);
+}
+
+static void a_data_set(void **state) {
+    (void)state;
+    char *folder = testing_folder(), *data = med_path_join(folder, "d");
+    program_result r = program_run("phantom %s --cases 5 --missing 0 --size 32,32,8 --spacing 4 --quiet", data);
+    if (r.exit_code != 0) fail_msg("%s", r.err);
+    program_free(&r);
+    r = program_run("prepare harmonise --data %s --json", data);
+    if (r.exit_code != 0) fail_msg("%s", r.err);
+    const json_t *h = json_object_get(r.json, "harmonisation");
+    med_dataset *d;
+    assert_ok(med_dataset_open(data, &d));
+    int *train, n_train;
+    assert_ok(med_dataset_split(d, 0, "train", &train, &n_train));
+    assert_int_equal(json_array_size(json_object_get(h, "training")), n_train);
+    assert_true(n_train < d->n_cases);
+    /* the standard scale again, by hand, from the training cases alone */
+    int j = med_dataset_mod(d, "t2"), n = 0;
+    double sum[MED_NYUL_LANDMARKS] = {0}, own[MED_NYUL_LANDMARKS];
+    for (int t = 0; t < n_train; t++) {
+        med_volume *v;
+        if (!med_modset_has(d->cases[train[t]].observed, j)) continue;
+        char *path = med_case_path(&d->cases[train[t]], "t2", NULL);
+        assert_ok(med_volume_load(path, &v));
+        assert_true(med_nyul_measure(v, own));
+        med_nyul_learn(own, sum);
+        n++;
+        med_volume_free(v);
+        free(path);
+    }
+    const json_t *standard = json_object_get(json_object_get(json_object_get(h, "scales"), "t2"), "standard");
+    for (size_t l = 0; l < MED_NYUL_LANDMARKS; l++)
+        assert_true(fabs(json_number_value(json_array_get(standard, l)) - sum[l] / n) < 1e-9);
+    int n_targets = 0;
+    for (int i = 0; i < d->n_cases; i++)
+        MED_MODSET_EACH (m, d->cases[i].observed) {
+            if (strcmp(d->mods[m], "us") == 0) continue;
+            med_volume *input, *target;
+            char *from = med_case_path(&d->cases[i], d->mods[m], NULL),
+                 *to = med_case_path(&d->cases[i], d->mods[m], "target");
+            assert_ok(med_volume_load(from, &input));
+            assert_ok(med_volume_load(to, &target));
+            for (size_t x = 0; x < med_grid_count(input->grid); x++)
+                assert_true(input->voxel[x] > 0 ? target->voxel[x] >= 1.0f / 255 && target->voxel[x] <= 1
+                                                : target->voxel[x] == 0);
+            med_volume_free(target);
+            assert_ok(med_case_load_target(&d->cases[i], d->mods[m], &target));
+            med_volume_free(input);
+            med_volume_free(target);
+            free(from);
+            free(to);
+            n_targets++;
+        }
+    assert_int_equal(json_integer_value(json_object_get(r.json, "n_targets")), n_targets);
+    med_dataset_free(d);
+    free(train);
+    program_free(&r);
+    assert_program(0, "", "prepare harmonise --data %s --method none", data);
+    assert_ok(med_dataset_open(data, &d)); /* the manifest no longer lists targets */
+    assert_false(med_case_has_target(&d->cases[0], "t2"));
+    med_dataset_free(d);
+    assert_program(2, "fold 7: 1 in its splits.json", "prepare harmonise --data %s --fold 7", data);
+    testing_remove(folder);
+    free(data);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(landmarks_and_map), cmocka_unit_test(a_data_set)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
