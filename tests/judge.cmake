@@ -1,3 +1,6 @@
 med_test(metric/statistics)
 med_test(metric/overlap)
 med_test(metric/texture)
+med_test(cli/evaluate)
+med_test(cli/compare_methods)
+med_test(task/evaluate_seen)

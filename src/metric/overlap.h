@@ -12,6 +12,7 @@ typedef struct med_mask_pair { /* borrowed: 0 or not, n[0] * n[1] * n[2] voxels 
     int n[3];
     double spacing_mm[3];
     const uint8_t *prediction, *reference;
+    bool is_planar; /* n[2] is 1 and the third axis makes no surface: a slice by itself */
 } med_mask_pair;
 
 typedef struct med_overlap {

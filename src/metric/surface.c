@@ -56,7 +56,7 @@ static bool is_surface(const med_mask_pair *pair, const uint8_t *mask, int i, in
     const int at[3] = {i, j, k};
     size_t stride[3] = {1, (size_t)pair->n[0], (size_t)pair->n[0] * (size_t)pair->n[1]}, p = index_of(pair->n, i, j, k);
     if (!mask[p]) return false;
-    for (int a = 0; a < 3; a++)
+    for (int a = 0; a < (pair->is_planar ? 2 : 3); a++)
         if (at[a] == 0 || at[a] == pair->n[a] - 1 || !mask[p - stride[a]] || !mask[p + stride[a]]) return true;
     return false;
 }

@@ -94,7 +94,7 @@ static void ellipsoids_match_the_definition(void **state) {
                 a[v] = (x - 13) * (x - 13) + (y - 11) * (y - 11) + (z - 9) * (z - 9) <= 36;
                 b[v] = (x - 15) * (x - 15) + (y - 12) * (y - 12) + 1.5 * (z - 9) * (z - 9) <= 30;
             }
-    med_mask_pair pair = {{NX, NY, NZ}, {0.8, 0.5, 1.0}, a, b};
+    med_mask_pair pair = {{NX, NY, NZ}, {0.8, 0.5, 1.0}, a, b, false};
     med_overlap o = med_overlap_of(&pair);
     med_surface s;
     assert_ok(med_surface_of(&pair, NULL, 0, &s));
@@ -110,7 +110,7 @@ static void a_slab_is_all_surface(void **state) {
     (void)state;
     uint8_t slab[64] = {0};
     memset(slab, 1, 32);
-    med_mask_pair pair = {{4, 4, 4}, {1, 1, 1}, slab, slab};
+    med_mask_pair pair = {{4, 4, 4}, {1, 1, 1}, slab, slab, false};
     med_surface s;
     assert_ok(med_surface_of(&pair, NULL, 0, &s));
     assert_int_equal(s.n_pred, 32);
@@ -123,7 +123,8 @@ static void a_shifted_cube_is_as_far_as_the_shift(void **state) {
     for (int k = 5; k < 11; k++)
         for (int j = 5; j < 11; j++)
             for (int i = 5; i < 11; i++) a[(k * 20 + j) * 20 + i] = b[(k * 20 + j) * 20 + i + 3] = 1;
-    med_mask_pair pair = {{20, 20, 20}, {0.5, 0.5, 0.5}, a, b}, swapped = {{20, 20, 20}, {0.5, 0.5, 0.5}, b, a};
+    med_mask_pair pair = {{20, 20, 20}, {0.5, 0.5, 0.5}, a, b, false},
+                  swapped = {{20, 20, 20}, {0.5, 0.5, 0.5}, b, a, false};
     med_surface s, t;
     assert_ok(med_surface_of(&pair, NULL, 0, &s));
     assert_ok(med_surface_of(&swapped, NULL, 0, &t));
@@ -152,7 +153,7 @@ static void distances_match_brute_force(void **state) {
     (void)state;
     med_rng rng = med_rng_start((med_rng_key){3, med_site_of("test/masks"), 0});
     for (int turn = 0; turn < 12; turn++) {
-        med_mask_pair pair = {{7 + turn % 5, 9, 6 + turn % 3}, {0}, NULL, NULL};
+        med_mask_pair pair = {{7 + turn % 5, 9, 6 + turn % 3}, {0}, NULL, NULL, false};
         size_t n = (size_t)pair.n[0] * (size_t)pair.n[1] * (size_t)pair.n[2];
         for (int a = 0; a < 3; a++) pair.spacing_mm[a] = med_rng_range(&rng, 0.3, 3);
         uint8_t *p = med_alloc(n), *r = med_alloc(n);
@@ -184,7 +185,7 @@ static void threads_change_no_digit(void **state) {
     med_rng rng = med_rng_start((med_rng_key){5, med_site_of("test/masks"), 0});
     fill_random(p, sizeof p, 0.3, &rng);
     fill_random(r, sizeof r, 0.1, &rng);
-    med_mask_pair pair = {{32, 32, 32}, {0.7, 1.1, 2.3}, p, r};
+    med_mask_pair pair = {{32, 32, 32}, {0.7, 1.1, 2.3}, p, r, false};
     med_surface one, two;
     med_threads_set(1);
     assert_ok(med_surface_of(&pair, (double[]){1}, 1, &one));

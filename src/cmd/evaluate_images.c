@@ -1,0 +1,38 @@
+/* evaluate_images.c: medley evaluate images: synthetic images beside true ones. */
+#include "cmd/evaluate.h"
+
+#define T MED_EVALUATE_T
+static const med_option options[] = {
+    MED_EVALUATE_COMMON,
+    MED_OPT_LIST(T, "preset", presets, "NAME,...", "strict (default), mmhvae (as published), texture; several at once"),
+    MED_OPT_TEXT(T, "range", range, "LO,HI",
+                 "grey values of the files (default: the sidecar's, else 0,1); -1,1: network scale"),
+    MED_OPT_TEXT(T, "reference-range", reference_range, "LO,HI",
+                 "the same of REF alone (default: a data set's own scale, else as --range)"),
+    MED_OPT_LIST(T, "given", given, "MOD,...", "what the model was given, where no sidecar says so"),
+    MED_OPT_CHOICE(T, "aggregate", aggregate, "cases|slices", "mean over cases, or over the slices of all cases"),
+    MED_OPT_REPEAT(T, "draws", draws, "DIR", "a further draw of the same images, for diversity and calibration"),
+    MED_OPT_FLAG(T, "ignore-affine", ignores_affine, "compare voxel by voxel where the places differ"),
+    MED_OPT_FLAG(T, "include-seen", includes_seen, "keep cases in the means that the model has seen in training"),
+    MED_OPT_TEXT(T, "weights", weights, "FILE", "the judged model, when it is no longer where the sidecars say"),
+    MED_OPT_TEXT(T, "data", data, "PATH", "the data set that the images were made from, when it has moved"),
+    MED_OPT_END,
+};
+#undef T
+
+static void set_defaults(void *config) { ((med_evaluate_options *)config)->aggregate = "cases"; }
+
+static med_status run(med_cli *cli) { return med_evaluate_command(cli, med_evaluate_images); }
+
+const med_command med_cmd_evaluate_images = {
+    .name = "evaluate images",
+    .summary = "score synthetic images against true ones",
+    .usage = "PRED REF",
+    .example = "medley evaluate images filled/ data/ --preset strict,mmhvae -o scores/",
+    .min_args = 2,
+    .max_args = 2,
+    .options = options,
+    .config_size = sizeof(med_evaluate_options),
+    .set_defaults = set_defaults,
+    .run = run,
+};

@@ -1,0 +1,119 @@
+/* evaluate_files.c: which files there are, by case and key. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "base/memory.h"
+#include "task/evaluate_work.h"
+
+bool med_found_image_stem(const char *name, char stem[MED_FOUND_NAME]) {
+    static const char *const endings[] = {".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"};
+    size_t n = strlen(name);
+    for (size_t e = 0; e < sizeof endings / sizeof *endings; e++) {
+        size_t m = strlen(endings[e]);
+        if (n <= m || n - m >= MED_FOUND_NAME || strcmp(name + n - m, endings[e])) continue;
+        snprintf(stem, MED_FOUND_NAME, "%.*s", (int)(n - m), name);
+        return true;
+    }
+    return false;
+}
+
+bool med_found_parse_image(const char *name, med_found *out) {
+    static const char *const others[] = {"label", "fov", "sd"};
+    char stem[MED_FOUND_NAME];
+    if (!med_found_image_stem(name, stem)) return false;
+    char *dash = strrchr(stem, '-');
+    if (!dash || dash == stem || !dash[1] || strchr(dash, '.')) return false; /* "t2.target" */
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcmp(dash + 1, others[i])) return false;
+    *dash = '\0';
+    snprintf(out->case_name, sizeof out->case_name, "%s", stem);
+    snprintf(out->key, sizeof out->key, "%s", dash + 1);
+    return true;
+}
+
+static void add(med_found_list *list, const char *dir, const char *name, med_found_parse *parse) {
+    med_found found = {.path = NULL};
+    if (!parse(name, &found)) return;
+    found.path = dir ? med_path_join(dir, name) : med_strdup(name);
+    list->item = realloc(list->item, sizeof *list->item * (size_t)(list->n + 1));
+    med_assert(list->item != NULL);
+    list->item[list->n++] = found;
+}
+
+static med_status scan(const char *dir, bool is_root, med_found_parse *parse, med_found_list *list) {
+    char **names;
+    int n;
+    MED_TRY(med_dir_list(dir, &names, &n));
+    med_status status = MED_OK;
+    for (int i = 0; i < n && status == MED_OK; i++) {
+        char *path = med_path_join(dir, names[i]);
+        if (!med_path_is_dir(path))
+            add(list, dir, names[i], parse);
+        else if (is_root)
+            status = scan(path, false, parse, list);
+        free(path);
+    }
+    med_names_free(names, n);
+    return status;
+}
+
+static int by_key(const void *a, const void *b) {
+    const med_found *x = a, *y = b;
+    int order = strcmp(x->case_name, y->case_name);
+    if (!order) order = strcmp(x->key, y->key);
+    return order ? order : strcmp(x->path, y->path);
+}
+
+static med_status check_unique(med_found_list *list, bool first_wins) {
+    int n = 0;
+    for (int i = 0; i < list->n; i++) {
+        med_found *one = &list->item[i];
+        bool is_twice =
+            n && !strcmp(list->item[n - 1].case_name, one->case_name) && !strcmp(list->item[n - 1].key, one->key);
+        if (is_twice && !first_wins)
+            return med_fail(MED_EINPUT, "%s and %s: two files for %s of case '%s'; remove one", list->item[n - 1].path,
+                            one->path, one->key, one->case_name);
+        if (is_twice) {
+            free(one->path);
+            one->path = NULL;
+        } else {
+            med_found kept = *one;
+            one->path = NULL;
+            list->item[n++] = kept;
+        }
+    }
+    list->n = n;
+    return MED_OK;
+}
+
+med_status med_found_scan(const char *path, med_found_parse *parse, bool first_wins, med_found_list *out) {
+    *out = (med_found_list){0};
+    if (!med_path_exists(path)) return med_fail(MED_EINPUT, "%s: not there", path);
+    med_status status = MED_OK;
+    if (med_path_is_dir(path))
+        status = scan(path, true, parse, out);
+    else {
+        add(out, NULL, med_path_base(path), parse);
+        if (out->n) {
+            free(out->item[0].path);
+            out->item[0].path = med_strdup(path);
+        }
+    }
+    if (status == MED_OK && out->n) qsort(out->item, (size_t)out->n, sizeof *out->item, by_key);
+    if (status == MED_OK) status = check_unique(out, first_wins);
+    if (status != MED_OK) med_found_free(out);
+    return status;
+}
+
+void med_found_free(med_found_list *list) {
+    for (int i = 0; i < list->n; i++) free(list->item[i].path);
+    free(list->item);
+    *list = (med_found_list){0};
+}
+
+const med_found *med_found_get(const med_found_list *list, const char *case_name, const char *key) {
+    for (int i = 0; i < list->n; i++)
+        if (!strcmp(list->item[i].case_name, case_name) && !strcmp(list->item[i].key, key)) return &list->item[i];
+    return NULL;
+}

@@ -1,0 +1,446 @@
+/* evaluate_segmentation.c: medley evaluate segmentation: label by label, overlap and surface distances of predicted
+ * masks, and their mean over the labels that occur. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "image/resample.h"
+#include "metric/overlap.h"
+#include "task/evaluate_work.h"
+#include "task/mask_metrics.h"
+
+enum { MAX_LABELS = 64, MAX_LABEL = 65535 };
+
+typedef struct label_set { /* ascending */
+    int n, value[MAX_LABELS];
+} label_set;
+
+typedef struct judge {
+    med_evaluation e;
+    med_found_list pred, ref, fov;
+    label_set labels; /* asked for, or all that were met */
+    bool is_fixed;    /* asked for */
+    int n_tolerances;
+    double tolerance_mm[MED_MAX_TOLERANCES];
+    double empty_distance_mm; /* NaN: n/a; INFINITY: the diagonal */
+    int n_resampled;
+} judge;
+
+/* ---- options, files ------------------------------------------------------------------------------------------ */
+
+static med_status read_tolerances(judge *j) {
+    const med_strings *list = &j->e.options->nsd;
+    for (int i = 0; i < list->n; i++) {
+        char *end;
+        double t = strtod(list->item[i], &end);
+        if (*end || !isfinite(t) || t < 0 || i == MED_MAX_TOLERANCES)
+            return med_fail(MED_EUSAGE, "--nsd: '%s': expected up to %d tolerances in mm, such as 1,2", list->item[i],
+                            MED_MAX_TOLERANCES);
+        j->tolerance_mm[j->n_tolerances++] = t;
+    }
+    return MED_OK;
+}
+
+static med_status read_empty_distance(judge *j) {
+    const char *text = j->e.options->empty_distance;
+    char *end = NULL;
+    j->empty_distance_mm = NAN;
+    if (!text) return MED_OK;
+    j->empty_distance_mm = !strcmp(text, "diagonal") ? INFINITY : strtod(text, &end);
+    if (!(j->empty_distance_mm >= 0) || (end && (*end || end == text)))
+        return med_fail(MED_EUSAGE, "--empty-distance is '%s', expected a number of mm, or diagonal", text);
+    return MED_OK;
+}
+
+static void add_label(label_set *set, int label) {
+    int at = 0;
+    while (at < set->n && set->value[at] < label) at++;
+    if ((at < set->n && set->value[at] == label) || set->n == MAX_LABELS) return;
+    memmove(&set->value[at + 1], &set->value[at], sizeof(int) * (size_t)(set->n - at));
+    set->value[at] = label;
+    set->n++;
+}
+
+static med_status read_labels(judge *j) {
+    const med_strings *list = &j->e.options->labels;
+    j->is_fixed = list->n > 0;
+    for (int i = 0; i < list->n; i++) {
+        char *end;
+        long label = strtol(list->item[i], &end, 10);
+        if (*end || label < 1 || label > MAX_LABEL)
+            return med_fail(MED_EUSAGE, "--labels: '%s': expected whole numbers from 1, such as 1,2,4", list->item[i]);
+        add_label(&j->labels, (int)label);
+    }
+    return MED_OK;
+}
+
+/* CASE-label.nii.gz. */
+static bool parse_label(const char *name, med_found *out) {
+    static const char ending[] = "-label";
+    if (!med_found_image_stem(name, out->case_name)) return false;
+    size_t n = strlen(out->case_name), m = strlen(ending);
+    if (n <= m || strcmp(out->case_name + n - m, ending)) return false;
+    out->case_name[n - m] = '\0';
+    strcpy(out->key, "label");
+    return true;
+}
+
+/* CASE.nii.gz: a folder of nothing but masks. */
+static bool parse_plain(const char *name, med_found *out) {
+    strcpy(out->key, "label");
+    return med_found_image_stem(name, out->case_name);
+}
+
+static bool parse_fov(const char *name, med_found *out) {
+    static const char ending[] = "-fov";
+    if (!med_found_image_stem(name, out->case_name)) return false;
+    size_t n = strlen(out->case_name), m = strlen(ending);
+    if (n <= m || strcmp(out->case_name + n - m, ending)) return false;
+    out->case_name[n - m] = '\0';
+    strcpy(out->key, "fov");
+    return true;
+}
+
+static med_status find_masks(const char *path, med_found_list *out) {
+    MED_TRY(med_found_scan(path, parse_label, false, out));
+    if (!out->n) MED_TRY(med_found_scan(path, parse_plain, false, out));
+    return out->n ? MED_OK
+                  : med_fail(MED_EINPUT, "%s: no masks: expected files named CASE-label.nii.gz or CASE.nii.gz", path);
+}
+
+static med_status find_files(judge *j) {
+    const med_evaluate_options *o = j->e.options;
+    MED_TRY(find_masks(o->pred, &j->pred));
+    MED_TRY(find_masks(o->ref, &j->ref));
+    if (!med_path_is_dir(o->pred) && !med_path_is_dir(o->ref))
+        memcpy(j->ref.item[0].case_name, j->pred.item[0].case_name, MED_FOUND_NAME);
+    if (o->fov && med_path_is_dir(o->fov)) MED_TRY(med_found_scan(o->fov, parse_fov, false, &j->fov));
+    for (int i = 0; i < j->pred.n; i++) {
+        bool is_paired = med_found_get(&j->ref, j->pred.item[i].case_name, "label");
+        j->e.n_pairs += is_paired;
+        if (!is_paired) med_evaluation_only_in(j->e.only_in_pred, j->pred.item[i].case_name, "");
+    }
+    for (int i = 0; i < j->ref.n; i++)
+        if (!med_found_get(&j->pred, j->ref.item[i].case_name, "label"))
+            med_evaluation_only_in(j->e.only_in_ref, j->ref.item[i].case_name, "");
+    if (j->e.n_pairs) return MED_OK;
+    return med_fail(MED_EINPUT, "%s and %s have no case in common: files are paired by name", o->pred, o->ref);
+}
+
+/* ---- loading ------------------------------------------------------------------------------------------------- */
+
+static med_status check_labels(const char *path, const med_volume *v) {
+    size_t n = med_grid_count(v->grid);
+    for (size_t i = 0; i < n; i++) {
+        float x = v->voxel[i];
+        if (x >= 0 && x <= MAX_LABEL && x == floorf(x)) continue;
+        return med_fail(MED_EFORMAT, "%s: voxel %zu is %g, expected labels: whole numbers from 0 to %d", path, i,
+                        (double)x, MAX_LABEL);
+    }
+    return MED_OK;
+}
+
+static med_status load_labels(const char *path, med_volume **out) {
+    MED_TRY(med_volume_load(path, out));
+    return check_labels(path, *out);
+}
+
+/* On the reference's grid: as stored, turned, or resampled when asked for; else an error with both sizes. */
+static med_status fit_grid(judge *j, const char *path, const char *ref_path, const med_volume *ref, med_volume **v) {
+    char code[4], wanted[4];
+    med_volume *turned = NULL;
+    med_grid_orientation((*v)->grid, code);
+    med_grid_orientation(ref->grid, wanted);
+    if (strcmp(code, wanted)) {
+        MED_TRY(med_volume_reorient(*v, wanted, &turned));
+        med_volume_free(*v);
+        *v = turned;
+    }
+    const int *a = (*v)->grid.n, *b = ref->grid.n;
+    bool is_same_size = a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
+    if (med_grid_equal((*v)->grid, ref->grid, 1e-3)) return MED_OK;
+    if (is_same_size && j->e.options->ignores_affine) {
+        (*v)->grid = ref->grid;
+        return MED_OK;
+    }
+    if (!strcmp(j->e.options->resample_to, "reference")) {
+        med_transform *identity = med_transform_create();
+        med_status status = med_volume_warp_label(*v, ref->grid, identity, &turned);
+        med_transform_free(identity);
+        MED_TRY(status);
+        med_volume_free(*v);
+        *v = turned;
+        j->n_resampled++;
+        return MED_OK;
+    }
+    if (!is_same_size)
+        return med_fail(
+            MED_EFORMAT,
+            "%s has %d x %d x %d voxels, %s %d x %d x %d: masks must lie on one grid (--resample-to reference "
+            "brings them there)",
+            path, a[0], a[1], a[2], ref_path, b[0], b[1], b[2]);
+    return med_fail(MED_EFORMAT,
+                    "%s and %s: the corners lie up to %.4g mm apart: --ignore-affine, or --resample-to reference", path,
+                    ref_path, med_grid_corner_distance((*v)->grid, ref->grid));
+}
+
+/* Clear both label volumes outside the field of view. */
+static med_status apply_fov(judge *j, const char *case_name, med_volume *p, med_volume *r) {
+    const char *path = j->e.options->fov;
+    if (!path) return MED_OK;
+    const med_found *found = med_found_get(&j->fov, case_name, "fov");
+    if (med_path_is_dir(path) && !found)
+        return med_fail(MED_EINPUT, "%s: no %s-fov.nii.gz for case %s", path, case_name, case_name);
+    if (found) path = found->path;
+    med_volume *fov;
+    MED_TRY(med_volume_load(path, &fov));
+    med_status status = fit_grid(j, path, "the reference", r, &fov);
+    for (size_t i = 0; status == MED_OK && i < med_grid_count(r->grid); i++)
+        if (!(fov->voxel[i] > 0)) p->voxel[i] = r->voxel[i] = 0;
+    med_volume_free(fov);
+    return status;
+}
+
+static med_status check_spacing(const char *path, const double spacing_mm[3]) {
+    for (int a = 0; a < 3; a++)
+        if (!(spacing_mm[a] > 0))
+            return med_fail(MED_EFORMAT, "%s: spacing of axis %d is %g mm, expected more than 0", path, a,
+                            spacing_mm[a]);
+    return MED_OK;
+}
+
+/* ---- judging ------------------------------------------------------------------------------------------------- */
+
+static void add_rows(judge *j, const char *case_name, const char *class_name, const double *value) {
+    const med_evaluate_options *o = j->e.options;
+    for (int m = 0; m < MED_N_MASK_METRICS; m++) {
+        char name[32];
+        if (!med_mask_metric_name(m, j->tolerance_mm, j->n_tolerances, name)) continue;
+        med_score_table_add(j->e.cases, &(med_score){.case_name = case_name,
+                                                     .facet = class_name,
+                                                     .given = "",
+                                                     .preset = "",
+                                                     .method = o->method ? o->method : "",
+                                                     .metric = name,
+                                                     .value = value[m],
+                                                     .group = med_evaluation_group(&j->e, case_name),
+                                                     .slice = -1});
+    }
+}
+
+/* One label of one case. */
+static med_status judge_label(judge *j, const med_mask_pair *masks, double diagonal_mm, double *value) {
+    const med_evaluate_options *o = j->e.options;
+    med_overlap overlap = med_overlap_of(masks);
+    med_surface surface;
+    MED_TRY(med_surface_of(masks, j->tolerance_mm, j->n_tolerances, &surface));
+    med_mask_metric_values(&overlap, &surface, value);
+    double fill = isinf(j->empty_distance_mm) ? diagonal_mm : j->empty_distance_mm;
+    if (!overlap.n_pred != !overlap.n_ref)
+        for (int m = MED_MASK_ASSD; m <= MED_MASK_HD95_MAX; m++) value[m] = fill;
+    if (!overlap.n_pred && !overlap.n_ref && !strcmp(o->empty, "one"))
+        for (int m = MED_MASK_DICE; m <= MED_MASK_RECALL; m++) value[m] = 1;
+    return MED_OK;
+}
+
+static uint8_t *mask_of(const med_volume *v, int label) {
+    size_t n = med_grid_count(v->grid);
+    uint8_t *mask = med_alloc(n);
+    for (size_t i = 0; i < n; i++) mask[i] = v->voxel[i] == (float)label;
+    return mask;
+}
+
+static void meet_labels(judge *j, const med_volume *v, label_set *met) {
+    static const int most = MAX_LABEL + 1;
+    bool *is_there = med_alloc((size_t)most);
+    size_t n = med_grid_count(v->grid);
+    for (size_t i = 0; i < n; i++) is_there[(int)v->voxel[i]] = true;
+    for (int label = 1; label < most; label++) {
+        if (!is_there[label]) continue;
+        add_label(met, label);
+        if (!j->is_fixed) add_label(&j->labels, label);
+    }
+    free(is_there);
+}
+
+static bool has_label(const label_set *set, int label) {
+    for (int i = 0; i < set->n; i++)
+        if (set->value[i] == label) return true;
+    return false;
+}
+
+static const char *class_of(int label, char text[16]) {
+    snprintf(text, 16, "%d", label);
+    return text;
+}
+
+/* Mean of every metric over labels present in either mask, n/a left out. */
+static void add_mean_row(judge *j, const char *case_name, const double *values, int n_labels) {
+    double mean[MED_N_MASK_METRICS], column[MAX_LABELS];
+    for (int m = 0; m < MED_N_MASK_METRICS; m++) {
+        for (int l = 0; l < n_labels; l++) column[l] = values[l * MED_N_MASK_METRICS + m];
+        mean[m] = med_summarise(column, n_labels).mean;
+    }
+    const med_evaluate_options *o = j->e.options;
+    for (int m = MED_MASK_DICE; m < MED_N_MASK_METRICS; m++) {
+        char name[32];
+        if (m >= MED_MASK_SURFACE_REF && m <= MED_MASK_SURFACE_PRED) continue;
+        if (!med_mask_metric_name(m, j->tolerance_mm, j->n_tolerances, name)) continue;
+        med_score_table_add(j->e.cases, &(med_score){.case_name = case_name,
+                                                     .facet = "mean",
+                                                     .given = "",
+                                                     .preset = "",
+                                                     .method = o->method ? o->method : "",
+                                                     .metric = name,
+                                                     .value = mean[m],
+                                                     .group = med_evaluation_group(&j->e, case_name),
+                                                     .slice = -1});
+    }
+}
+
+static med_status judge_volumes(judge *j, const char *case_name, const char *path, med_volume *p, med_volume *r) {
+    med_mask_pair masks = {.prediction = NULL};
+    label_set met = {0};
+    memcpy(masks.n, r->grid.n, sizeof masks.n);
+    med_grid_spacing(r->grid, masks.spacing_mm);
+    MED_TRY(check_spacing(path, masks.spacing_mm));
+    meet_labels(j, p, &met);
+    meet_labels(j, r, &met);
+    double diagonal = 0, values[MAX_LABELS * MED_N_MASK_METRICS];
+    for (int a = 0; a < 3; a++) diagonal += pow((masks.n[a] - 1) * masks.spacing_mm[a], 2);
+    int n_values = 0;
+    for (int l = 0; l < met.n; l++) {
+        if (j->is_fixed && !has_label(&j->labels, met.value[l])) continue;
+        uint8_t *in_p = mask_of(p, met.value[l]), *in_r = mask_of(r, met.value[l]);
+        masks.prediction = in_p, masks.reference = in_r;
+        double *value = values + n_values * MED_N_MASK_METRICS;
+        med_status status = judge_label(j, &masks, sqrt(diagonal), value);
+        free(in_p);
+        free(in_r);
+        MED_TRY(status);
+        char class_name[16];
+        add_rows(j, case_name, class_of(met.value[l], class_name), value);
+        n_values++;
+    }
+    add_mean_row(j, case_name, values, n_values);
+    return MED_OK;
+}
+
+/* ---- slice by slice ------------------------------------------------------------------------------------------ */
+
+/* The authors' way for intraoperative ultrasound: every slice of axis 2 by itself, pixels of 0.5 mm; both masks empty:
+ * Dice 1, ASSD 0; one empty: Dice 0, ASSD 10 mm. */
+static med_status judge_slices(judge *j, const char *case_name, const med_volume *p, const med_volume *r, int label) {
+    uint8_t *in_p = mask_of(p, label), *in_r = mask_of(r, label);
+    size_t plane = (size_t)r->grid.n[0] * (size_t)r->grid.n[1];
+    char class_name[16];
+    med_score row = {.case_name = case_name,
+                     .facet = class_of(label, class_name),
+                     .given = "",
+                     .preset = "",
+                     .method = j->e.options->method ? j->e.options->method : "",
+                     .group = med_evaluation_group(&j->e, case_name)};
+    med_status status = MED_OK;
+    for (int k = 0; k < r->grid.n[2] && status == MED_OK; k++) {
+        med_mask_pair masks = {
+            {r->grid.n[0], r->grid.n[1], 1}, {0.5, 0.5, 0.5}, in_p + plane * (size_t)k, in_r + plane * (size_t)k, true};
+        med_overlap overlap = med_overlap_of(&masks);
+        med_surface surface;
+        status = med_surface_of(&masks, NULL, 0, &surface);
+        bool is_empty = !overlap.n_pred && !overlap.n_ref;
+        row.slice = k;
+        row.metric = "dice", row.value = is_empty ? 1 : overlap.dice;
+        med_score_table_add(j->e.slices, &row);
+        row.metric = "assd", row.value = is_empty ? 0 : isnan(surface.assd) ? 10 : surface.assd;
+        med_score_table_add(j->e.slices, &row);
+    }
+    free(in_p);
+    free(in_r);
+    return status;
+}
+
+/* ---- cases --------------------------------------------------------------------------------------------------- */
+
+static med_status judge_loaded(judge *j, const med_found *pred, const med_found *ref, med_volume **p, med_volume **r) {
+    MED_TRY(load_labels(pred->path, p));
+    MED_TRY(load_labels(ref->path, r));
+    MED_TRY(fit_grid(j, pred->path, ref->path, *r, p));
+    MED_TRY(apply_fov(j, pred->case_name, *p, *r));
+    MED_TRY(judge_volumes(j, pred->case_name, ref->path, *p, *r));
+    for (int l = 0; j->e.slices && l < j->labels.n; l++)
+        MED_TRY(judge_slices(j, pred->case_name, *p, *r, j->labels.value[l]));
+    return MED_OK;
+}
+
+static med_status judge_case(judge *j, const med_found *pred, const med_found *ref) {
+    med_volume *p = NULL, *r = NULL;
+    med_status status = judge_loaded(j, pred, ref, &p, &r);
+    med_volume_free(p);
+    med_volume_free(r);
+    return status;
+}
+
+/* Labels that other cases have, and this one in neither mask: n/a, so that every case has a row. */
+static void add_absent_labels(judge *j) {
+    double nothing[MED_N_MASK_METRICS];
+    int n = j->e.cases->n;
+    for (int c = 0; c < j->pred.n; c++) {
+        const char *name = j->pred.item[c].case_name;
+        bool is_judged = false;
+        for (int i = 0; i < n && !is_judged; i++) is_judged = !strcmp(j->e.cases->row[i].case_name, name);
+        for (int l = 0; is_judged && l < j->labels.n; l++) {
+            char class_name[16];
+            bool is_there = false;
+            class_of(j->labels.value[l], class_name);
+            for (int i = 0; i < n && !is_there; i++)
+                is_there = !strcmp(j->e.cases->row[i].case_name, name) && !strcmp(j->e.cases->row[i].facet, class_name);
+            if (is_there) continue;
+            med_mask_pair none = {.prediction = NULL};
+            if (judge_label(j, &none, NAN, nothing) == MED_OK) add_rows(j, name, class_name, nothing);
+        }
+    }
+}
+
+static med_status judge_all(judge *j) {
+    med_status status = MED_OK;
+    med_progress *progress = med_progress_start("evaluate", j->pred.n);
+    for (int i = 0; i < j->pred.n && status == MED_OK; i++) {
+        const med_found *pred = &j->pred.item[i], *ref = med_found_get(&j->ref, pred->case_name, "label");
+        if (ref) status = judge_case(j, pred, ref);
+        if (status != MED_OK) status = med_evaluation_failed(&j->e, pred->case_name, "label", status);
+        med_progress_update(progress, i + 1, "%s", pred->case_name);
+    }
+    med_progress_end(progress);
+    if (status == MED_OK) add_absent_labels(j);
+    return status;
+}
+
+static med_status prepare(judge *j, const med_evaluate_options *o) {
+    MED_TRY(med_evaluation_start(o, MED_SCORE_SEGMENTATION, &j->e));
+    if (o->is_slicewise) j->e.slices = med_score_table_create(MED_SCORE_SEGMENTATION);
+    MED_TRY(read_tolerances(j));
+    MED_TRY(read_empty_distance(j));
+    MED_TRY(read_labels(j));
+    if (o->is_slicewise && !j->is_fixed)
+        return med_fail(MED_EUSAGE, "--slicewise needs --labels: an absent label counts in every slice");
+    return find_files(j);
+}
+
+med_status med_evaluate_segmentation(const med_evaluate_options *o, json_t *report, char **table) {
+    judge j = {.n_tolerances = 0};
+    *table = NULL;
+    med_status status = prepare(&j, o);
+    if (status == MED_OK) status = judge_all(&j);
+    if (status == MED_OK) {
+        json_object_set_new(j.e.notes, "n_resampled_to_reference", json_integer(j.n_resampled));
+        json_object_set_new(j.e.notes, "empty", json_string(o->empty));
+        status = med_evaluation_finish(&j.e, "segmentation", report, table);
+    }
+    med_found_free(&j.pred);
+    med_found_free(&j.ref);
+    med_found_free(&j.fov);
+    med_evaluation_free(&j.e);
+    return status;
+}
