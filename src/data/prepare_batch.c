@@ -178,7 +178,11 @@ static med_status conclude(const run *r, int n, json_t *report) {
 }
 
 med_status med_prepare_batch_run(const med_prepare_batch *b, med_prepare_case *cases, int n, json_t *report) {
-    MED_TRY(open_data(b->data));
+    med_status opened = open_data(b->data);
+    if (opened != MED_OK) {
+        json_decref(b->preparation);
+        return opened;
+    }
     run r = {.b = b, .cases = cases, .outcomes = med_alloc((size_t)(n + 1) * sizeof *r.outcomes)};
     pthread_mutex_init(&r.lock, NULL);
     r.progress = med_progress_start("preparing", n);

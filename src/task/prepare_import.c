@@ -129,6 +129,11 @@ static med_status copy_cases(const med_prepare_import_config *c, json_t *report)
         if (med_path_is_dir(dir)) med_prepare_case_init(&cases[n++], names[i]);
         free(dir);
     }
+    if (!n) {
+        free(cases);
+        med_names_free(names, n_names);
+        return med_fail(MED_EINPUT, "%s: holds no folders of cases", c->in);
+    }
     med_prepare_batch b = {
         .data = c->common.out,
         .head = {"imported", "us", c->source, c->licence, 4, mods},
@@ -140,8 +145,7 @@ static med_status copy_cases(const med_prepare_import_config *c, json_t *report)
         .max_memory_mb = c->common.max_memory_mb,
         .case_memory_mb = 150,
     };
-    med_status status =
-        n ? med_prepare_batch_run(&b, cases, n, report) : med_fail(MED_EINPUT, "%s: holds no folders of cases", c->in);
+    med_status status = med_prepare_batch_run(&b, cases, n, report);
     for (int i = 0; i < n; i++) med_prepare_case_free(&cases[i]);
     free(cases);
     med_names_free(names, n_names);

@@ -236,7 +236,7 @@ static void check_landmarks(const char *text, const char *name, const json_t *li
         char *start =
             strchr(label, ',') ? med_format("\n%s,\"%s\",", name, label) : med_format("\n%s,%s,", name, label);
         const char *line = strstr(text, start);
-        double before, after;
+        double before = 0, after = 0;
         if (!line || sscanf(line + strlen(start), "%lf,%lf", &before, &after) != 2) fail_msg("no line %s", start);
         assert_number(before, json_object_get(e, "before"), 1e-9, label);
         assert_number(after, json_object_get(e, "after"), 1e-9, label);

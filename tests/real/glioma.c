@@ -112,7 +112,11 @@ int main(void) {
     const char *shared = getenv("MEDLEY_SHARED");
     real = med_format("%s/real", shared ? shared : "");
     char *absolute = realpath(real, NULL);
-    if (!absolute) return 77;
+    if (!absolute) {
+        free(real);
+        return 77;
+    }
+    free(real);
     real = absolute;
     folder = testing_folder();
     const struct CMUnitTest tests[] = {cmocka_unit_test(prepare_upenn), cmocka_unit_test(splits_of_the_release),
