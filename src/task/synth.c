@@ -4,138 +4,14 @@
 #include "task/synth.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "engine/plan.h"
-#include "model/mmhvae_graph.h"
-
-enum { SLICES_AT_ONCE = 4 };
-
-typedef struct pass_plan { /* the network for one subset, ready to run */
-    struct pass_plan *next;
-    med_modset given, target;
-    double temperature;
-    int n; /* slices at once */
-    med_graph *graph;
-    med_plan *plan;
-    med_mmhvae_features features;
-    med_mmhvae_pass pass;
-    float *image[MED_MAX_MODS]; /* [n,1,H,W] of every given modality */
-    float *noise[MED_MAX_LEVELS];
-} pass_plan;
-
-struct med_synth_model {
-    med_mmhvae_config config;
-    const med_weights *weights;
-    med_weights *own_weights; /* NULL: borrowed */
-    char hash[65];
-    med_workspace *workspace;
-    pass_plan *plans;
-};
-
-/* ---- the model ---- */
-
-static void free_plan(pass_plan *p, int n_levels) {
-    med_plan_free(p->plan);
-    med_graph_free(p->graph);
-    for (int j = 0; j < MED_MAX_MODS; j++) free(p->image[j]);
-    for (int l = 0; l < n_levels; l++) free(p->noise[l]);
-    free(p);
-}
-
-med_status med_synth_model_open(const char *weights_path, const int slice[2], const med_strings *set,
-                                med_synth_model **out) {
-    *out = NULL;
-    med_synth_model *m = med_alloc(sizeof *m);
-    med_status status = med_mmhvae_load(weights_path, slice, set, &m->own_weights, &m->config);
-    m->weights = m->own_weights;
-    if (status == MED_OK) status = med_file_sha256(weights_path, m->hash);
-    m->workspace = med_workspace_create();
-    if (status == MED_OK)
-        *out = m;
-    else
-        med_synth_model_free(m);
-    return status;
-}
-
-med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_mmhvae_config *config) {
-    med_synth_model *m = med_alloc(sizeof *m);
-    m->config = *config;
-    m->weights = weights;
-    m->workspace = med_workspace_create();
-    return m;
-}
-
-void med_synth_model_changed(med_synth_model *m) {
-    for (pass_plan *p = m->plans; p; p = p->next) med_plan_params_changed(p->plan);
-}
-
-void med_synth_model_free(med_synth_model *m) {
-    if (!m) return;
-    for (pass_plan *p = m->plans, *next; p; p = next) {
-        next = p->next;
-        free_plan(p, m->config.pools + 1);
-    }
-    med_workspace_free(m->workspace);
-    med_weights_free(m->own_weights);
-    free(m);
-}
-
-const med_mmhvae_config *med_synth_model_config(const med_synth_model *m) { return &m->config; }
-const char *med_synth_model_hash(const med_synth_model *m) { return m->hash; }
-
-/* ---- plans ---- */
-
-static med_status bind_buffer(pass_plan *p, med_val leaf, const char *what, float **buffer) {
-    size_t n = (size_t)med_shape_count(med_val_shape(p->graph, leaf));
-    MED_TRY(med_buffer_alloc(n * sizeof **buffer, what, (void **)buffer));
-    memset(*buffer, 0, n * sizeof **buffer);
-    med_plan_bind(p->plan, leaf, *buffer);
-    return MED_OK;
-}
-
-static med_status bind_all(const med_synth_model *m, pass_plan *p) {
-    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
-        med_val v = med_graph_param(p->graph, i);
-        const med_tensor *t = med_weights_find(m->weights, med_val_name(p->graph, v));
-        med_assert(t && med_shape_equal(t->shape, med_val_shape(p->graph, v))); /* checked on loading */
-        med_plan_bind(p->plan, v, t->data);
-    }
-    MED_MODSET_EACH (j, p->given) MED_TRY(bind_buffer(p, p->features.x[j], "input slices", &p->image[j]));
-    for (int l = 0; l <= m->config.pools; l++)
-        if (p->pass.eps[l].id >= 0) MED_TRY(bind_buffer(p, p->pass.eps[l], "latent noise", &p->noise[l]));
-    return MED_OK;
-}
-
-static med_status build_plan(med_synth_model *m, pass_plan *p) {
-    p->graph = med_graph_create();
-    med_mmhvae_encode(p->graph, &m->config, p->given, p->n, &p->features);
-    med_mmhvae_pass_options o = {
-        .given = p->given, .target = p->target, .temperature = p->temperature, .name = "synth"};
-    med_mmhvae_generate(p->graph, &m->config, &p->features, p->n, o, &p->pass);
-    MED_MODSET_EACH (j, p->target) med_output(p->graph, p->pass.out[j]);
-    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = m->workspace, .is_frozen = true}, &p->plan));
-    return bind_all(m, p);
-}
-
-static med_status find_plan(med_synth_model *m, const med_synth_options *o, int n, pass_plan **out) {
-    for (pass_plan *p = m->plans; p; p = p->next)
-        if (p->given == o->given && p->target == o->target && p->temperature == o->temperature && p->n == n)
-            return *out = p, MED_OK;
-    pass_plan *p = med_alloc(sizeof *p);
-    *p = (pass_plan){.given = o->given, .target = o->target, .temperature = o->temperature, .n = n};
-    med_status status = build_plan(m, p);
-    if (status != MED_OK) {
-        free_plan(p, m->config.pools + 1);
-        return status;
-    }
-    p->next = m->plans;
-    *out = m->plans = p;
-    return MED_OK;
-}
+#include "base/thread.h"
+#include "task/synth_model.h"
 
 /* ---- volume <-> slices ---- */
 
@@ -210,36 +86,49 @@ static void warn_if_cropped(const slicer *s, const med_volume *mask) {
 
 /* ---- running ---- */
 
+/* Slices are independent (the network knows no norm over them). Where there are enough, every thread takes whole slices
+ * through a lane of its own; a few are run one after the other by all threads together. */
 typedef struct job {
     med_synth_model *model;
     const med_synth_options *options;
     const med_volume *const *inputs;
     med_volume **out, **sd;
     slicer slicer;
-    double *sum[MED_MAX_MODS], *square[MED_MAX_MODS]; /* over the draws, of SLICES_AT_ONCE slices */
+    int n_slices, n_lanes, n_done;
+    int *slices; /* their numbers */
+    double *sums; /* [lanes][modalities][2][H*W] over the draws: value, square */
+    bool *is_busy; /* per lane */
+    pthread_mutex_t mutex; /* over n_done, is_busy, status, message */
+    med_status status;
+    char *message;
+    med_progress *progress;
 } job;
 
-/* Noise of draw number `draw` for the slices of one run: each slice of each level has its own stream. */
-static void draw_noise(const job *b, pass_plan *p, const int *slices, int draw) {
-    for (int l = 0; l <= b->model->config.pools; l++) {
+static size_t n_pixels(const job *b) { return (size_t)b->slicer.height * (size_t)b->slicer.width; }
+
+static double *sum_of(const job *b, int lane, int mod, bool is_square) {
+    return b->sums + (((size_t)lane * MED_MAX_MODS + (size_t)mod) * 2 + is_square) * n_pixels(b);
+}
+
+/* Noise of draw number `draw`: each slice of each level has its own stream. */
+static void draw_noise(const job *b, med_synth_pass *p, int slice, int draw) {
+    for (int l = 0; l <= med_synth_model_config(b->model)->pools; l++) {
         if (!p->noise[l]) continue;
         char site[32];
-        snprintf(site, sizeof site, "synth/z%d", b->model->config.pools + 1 - l);
-        size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(&b->model->config, l, 1));
-        for (int i = 0; i < p->n; i++) {
-            uint64_t step = (uint64_t)draw << 20 | (uint32_t)slices[i]; /* 1000 draws of a million slices */
-            med_normal_fill(p->noise[l] + (size_t)i * n, n, (med_rng_key){b->options->seed, med_site_of(site), step});
-        }
+        snprintf(site, sizeof site, "synth/z%d", med_synth_model_config(b->model)->pools + 1 - l);
+        size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(med_synth_model_config(b->model), l, 1));
+        uint64_t step = (uint64_t)draw << 20 | (uint32_t)slice; /* 1000 draws of a million slices */
+        med_normal_fill(p->noise[l], n, (med_rng_key){b->options->seed, med_site_of(site), step});
     }
 }
 
-static void add_draw(const job *b, const pass_plan *p) {
-    size_t n = (size_t)p->n * (size_t)b->slicer.height * (size_t)b->slicer.width;
+static void add_draw(const job *b, const med_synth_pass *p, int lane) {
     MED_MODSET_EACH (j, p->target) {
         const float *image = med_plan_data(p->plan, p->pass.out[j]);
-        for (size_t i = 0; i < n; i++) b->sum[j][i] += image[i];
+        double *sum = sum_of(b, lane, j, false), *square = sum_of(b, lane, j, true);
+        for (size_t i = 0; i < n_pixels(b); i++) sum[i] += image[i];
         if (b->sd)
-            for (size_t i = 0; i < n; i++) b->square[j][i] += (double)image[i] * image[i];
+            for (size_t i = 0; i < n_pixels(b); i++) square[i] += (double)image[i] * image[i];
     }
 }
 
@@ -249,52 +138,68 @@ static double deviation(double sum, double square, int n) {
     return variance > 0 ? sqrt(variance) : 0;
 }
 
-static void finish(const job *b, const pass_plan *p, const int *slices, int n_draws) {
-    size_t n = (size_t)b->slicer.height * (size_t)b->slicer.width;
-    MED_MODSET_EACH (j, p->target)
-        for (int i = 0; i < p->n; i++) {
-            double *sum = b->sum[j] + (size_t)i * n;
-            put_back(&b->slicer, sum, 1.0 / n_draws, b->out[j], slices[i]);
-            if (!b->sd) continue;
-            double *square = b->square[j] + (size_t)i * n;
-            for (size_t k = 0; k < n; k++) square[k] = deviation(sum[k], square[k], n_draws);
-            put_back(&b->slicer, square, 1, b->sd[j], slices[i]);
-        }
+static void finish(const job *b, int lane, int slice, int n_draws) {
+    MED_MODSET_EACH (j, b->options->target) {
+        double *sum = sum_of(b, lane, j, false), *square = sum_of(b, lane, j, true);
+        put_back(&b->slicer, sum, 1.0 / n_draws, b->out[j], slice);
+        if (!b->sd) continue;
+        for (size_t k = 0; k < n_pixels(b); k++) square[k] = deviation(sum[k], square[k], n_draws);
+        put_back(&b->slicer, square, 1, b->sd[j], slice);
+    }
 }
 
-static med_status run_slices(const job *b, const int *slices, int n) {
-    pass_plan *p;
-    MED_TRY(find_plan(b->model, b->options, n, &p));
-    size_t n_pixels = (size_t)b->slicer.height * (size_t)b->slicer.width;
-    MED_MODSET_EACH (j, p->given)
-        for (int i = 0; i < n; i++) cut(&b->slicer, b->inputs[j], slices[i], p->image[j] + (size_t)i * n_pixels);
-    MED_MODSET_EACH (j, p->target) {
-        memset(b->sum[j], 0, (size_t)n * n_pixels * sizeof(double));
-        if (b->sd) memset(b->square[j], 0, (size_t)n * n_pixels * sizeof(double));
-    }
+static med_status run_slice(const job *b, int lane, int slice) {
+    med_synth_pass *p = med_synth_model_pass(b->model, b->options, lane);
+    MED_MODSET_EACH (j, p->given) cut(&b->slicer, b->inputs[j], slice, p->image[j]);
+    MED_MODSET_EACH (j, p->target) memset(sum_of(b, lane, j, false), 0, 2 * n_pixels(b) * sizeof(double));
     int n_draws = b->options->temperature == 0 ? 1 : b->options->n_samples; /* without noise all draws are equal */
     for (int draw = 0; draw < n_draws; draw++) {
-        draw_noise(b, p, slices, draw);
+        draw_noise(b, p, slice, draw);
         MED_TRY(med_plan_run(p->plan));
-        add_draw(b, p);
+        add_draw(b, p, lane);
     }
-    finish(b, p, slices, n_draws);
+    finish(b, lane, slice, n_draws);
     return MED_OK;
 }
 
-static med_status run_all(job *b, const med_volume *mask) {
-    int n;
-    int *slices = list_slices(&b->slicer, mask, &n);
-    med_progress *progress = med_progress_start("synth", n);
-    med_status status = MED_OK;
-    for (int first = 0; first < n && status == MED_OK; first += SLICES_AT_ONCE) {
-        int at_once = n - first < SLICES_AT_ONCE ? n - first : SLICES_AT_ONCE;
-        status = run_slices(b, slices + first, at_once);
-        med_progress_update(progress, first + at_once, "slices");
+/* A lane that nobody uses: there are as many as threads. -1: the job has failed. */
+static int take_lane(job *b) {
+    int lane = 0;
+    pthread_mutex_lock(&b->mutex);
+    while (b->is_busy[lane]) lane++;
+    b->is_busy[lane] = b->status == MED_OK;
+    if (b->status != MED_OK) lane = -1;
+    pthread_mutex_unlock(&b->mutex);
+    return lane;
+}
+
+/* The message of a failure belongs to its thread: keep the first for the caller's. */
+static void give_back_lane(job *b, int lane, med_status status) {
+    pthread_mutex_lock(&b->mutex);
+    b->is_busy[lane] = false;
+    if (status != MED_OK && b->status == MED_OK) {
+        b->status = status;
+        b->message = med_strdup(med_message());
     }
-    med_progress_end(progress);
-    free(slices);
-    return status;
+    med_progress_update(b->progress, ++b->n_done, "slices");
+    pthread_mutex_unlock(&b->mutex);
+}
+
+static void slice_task(void *context, int i) {
+    job *b = context;
+    int lane = take_lane(b);
+    if (lane >= 0) give_back_lane(b, lane, run_slice(b, lane, b->slices[i]));
+}
+
+static med_status run_all(job *b) {
+    MED_TRY(med_synth_model_prepare(b->model, b->options, b->n_lanes));
+    b->progress = med_progress_start("synth", b->n_slices);
+    if (b->n_lanes > 1)
+        med_parallel(b->n_slices, slice_task, b);
+    else
+        for (int i = 0; i < b->n_slices; i++) slice_task(b, i);
+    med_progress_end(b->progress);
+    return b->status == MED_OK ? MED_OK : med_fail(b->status, "%s", b->message);
 }
 
 /* ---- before and after ---- */
@@ -305,13 +210,15 @@ static med_status create_filled(med_grid grid, float value, med_volume **out) {
     return MED_OK;
 }
 
-static med_status prepare(job *b, med_grid grid) {
-    size_t n = SLICES_AT_ONCE * (size_t)b->slicer.height * (size_t)b->slicer.width;
+static med_status prepare(job *b, const med_volume *mask) {
+    b->slices = list_slices(&b->slicer, mask, &b->n_slices);
+    b->n_lanes = b->n_slices < med_threads() ? 1 : med_threads();
+    b->is_busy = med_alloc((size_t)b->n_lanes * sizeof *b->is_busy);
+    size_t n = (size_t)b->n_lanes * MED_MAX_MODS * 2 * n_pixels(b);
+    MED_TRY(med_buffer_alloc(n * sizeof(double), "sums over draws", (void **)&b->sums));
     MED_MODSET_EACH (j, b->options->target) {
-        MED_TRY(create_filled(grid, -1, &b->out[j]));
-        if (b->sd) MED_TRY(create_filled(grid, 0, &b->sd[j]));
-        b->sum[j] = med_alloc(n * sizeof(double));
-        b->square[j] = med_alloc(n * sizeof(double));
+        MED_TRY(create_filled(mask->grid, -1, &b->out[j]));
+        if (b->sd) MED_TRY(create_filled(mask->grid, 0, &b->sd[j]));
     }
     return MED_OK;
 }
@@ -335,7 +242,7 @@ static const double corner_tolerance_mm = 0.1;
 
 static med_status check_inputs(const med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
                                const med_synth_options *o) {
-    const med_mmhvae_config *c = &m->config;
+    const med_mmhvae_config *c = med_synth_model_config(m);
     med_modset known = ((med_modset)1 << c->n_mods) - 1;
     if (!(o->given & known) || !(o->target & known) || (o->given | o->target) & ~known)
         return med_fail(MED_EUSAGE, "nothing to do: name at least one given and one target modality of the model");
@@ -364,14 +271,16 @@ med_status med_synth_run(med_synth_model *m, const med_volume *const inputs[MED_
              .inputs = inputs,
              .out = out,
              .sd = sd,
-             .slicer = slicer_of(&m->config, mask->grid)};
+             .slicer = slicer_of(med_synth_model_config(m), mask->grid),
+             .mutex = PTHREAD_MUTEX_INITIALIZER};
     warn_if_cropped(&b.slicer, mask);
-    med_status status = prepare(&b, mask->grid);
-    if (status == MED_OK) status = run_all(&b, mask);
-    for (int j = 0; j < MED_MAX_MODS; j++) {
-        free(b.sum[j]);
-        free(b.square[j]);
-        if (status == MED_OK) continue;
+    med_status status = prepare(&b, mask);
+    if (status == MED_OK) status = run_all(&b);
+    free(b.slices);
+    free(b.is_busy);
+    free(b.sums);
+    free(b.message);
+    for (int j = 0; j < MED_MAX_MODS && status != MED_OK; j++) {
         med_volume_free(out[j]);
         out[j] = NULL;
         if (!sd) continue;

@@ -1,0 +1,138 @@
+/* synth_model.c: weights, and plans by (given, target, temperature) in every lane. */
+#include "task/synth_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/memory.h"
+
+/* What runs on one thread: plans of a lane share memory, as only one of them runs at a time. */
+typedef struct lane {
+    med_workspace *workspace;
+    med_synth_pass *passes;
+} lane;
+
+struct med_synth_model {
+    med_mmhvae_config config;
+    const med_weights *weights;
+    med_weights *own_weights; /* NULL: borrowed */
+    char hash[65];
+    int n_lanes;
+    lane *lane;
+};
+
+/* ---- the model ---- */
+
+static void free_pass(med_synth_pass *p, int n_levels) {
+    med_plan_free(p->plan);
+    med_graph_free(p->graph);
+    for (int j = 0; j < MED_MAX_MODS; j++) free(p->image[j]);
+    for (int l = 0; l < n_levels; l++) free(p->noise[l]);
+    free(p);
+}
+
+med_status med_synth_model_open(const char *weights_path, const int slice[2], const med_strings *set,
+                                med_synth_model **out) {
+    *out = NULL;
+    med_synth_model *m = med_alloc(sizeof *m);
+    med_status status = med_mmhvae_load(weights_path, slice, set, &m->own_weights, &m->config);
+    m->weights = m->own_weights;
+    if (status == MED_OK) status = med_file_sha256(weights_path, m->hash);
+    if (status == MED_OK)
+        *out = m;
+    else
+        med_synth_model_free(m);
+    return status;
+}
+
+med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_mmhvae_config *config) {
+    med_synth_model *m = med_alloc(sizeof *m);
+    m->config = *config;
+    m->weights = weights;
+    return m;
+}
+
+void med_synth_model_changed(med_synth_model *m) {
+    for (int i = 0; i < m->n_lanes; i++)
+        for (med_synth_pass *p = m->lane[i].passes; p; p = p->next) med_plan_params_changed(p->plan);
+}
+
+void med_synth_model_free(med_synth_model *m) {
+    if (!m) return;
+    for (int i = 0; i < m->n_lanes; i++) {
+        for (med_synth_pass *p = m->lane[i].passes, *next; p; p = next) {
+            next = p->next;
+            free_pass(p, m->config.pools + 1);
+        }
+        med_workspace_free(m->lane[i].workspace);
+    }
+    free(m->lane);
+    med_weights_free(m->own_weights);
+    free(m);
+}
+
+const med_mmhvae_config *med_synth_model_config(const med_synth_model *m) { return &m->config; }
+const char *med_synth_model_hash(const med_synth_model *m) { return m->hash; }
+
+/* ---- passes ---- */
+
+static med_status bind_buffer(med_synth_pass *p, med_val leaf, const char *what, float **buffer) {
+    size_t n = (size_t)med_shape_count(med_val_shape(p->graph, leaf));
+    MED_TRY(med_buffer_alloc(n * sizeof **buffer, what, (void **)buffer));
+    memset(*buffer, 0, n * sizeof **buffer);
+    med_plan_bind(p->plan, leaf, *buffer);
+    return MED_OK;
+}
+
+static med_status bind_all(const med_synth_model *m, med_synth_pass *p) {
+    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
+        med_val v = med_graph_param(p->graph, i);
+        const med_tensor *t = med_weights_find(m->weights, med_val_name(p->graph, v));
+        med_assert(t && med_shape_equal(t->shape, med_val_shape(p->graph, v))); /* checked on loading */
+        med_plan_bind(p->plan, v, t->data);
+    }
+    MED_MODSET_EACH (j, p->given) MED_TRY(bind_buffer(p, p->features.x[j], "input slices", &p->image[j]));
+    for (int l = 0; l <= m->config.pools; l++)
+        if (p->pass.eps[l].id >= 0) MED_TRY(bind_buffer(p, p->pass.eps[l], "latent noise", &p->noise[l]));
+    return MED_OK;
+}
+
+static med_status build_pass(const med_synth_model *m, med_workspace *workspace, med_synth_pass *p) {
+    p->graph = med_graph_create();
+    med_mmhvae_encode(p->graph, &m->config, p->given, 1, &p->features);
+    med_mmhvae_pass_options o = {
+        .given = p->given, .target = p->target, .temperature = p->temperature, .name = "synth"};
+    med_mmhvae_generate(p->graph, &m->config, &p->features, 1, o, &p->pass);
+    MED_MODSET_EACH (j, p->target) med_output(p->graph, p->pass.out[j]);
+    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = workspace, .is_frozen = true}, &p->plan));
+    return bind_all(m, p);
+}
+
+static void add_lanes(med_synth_model *m, int n) {
+    if (n <= m->n_lanes) return;
+    m->lane = realloc(m->lane, (size_t)n * sizeof *m->lane);
+    med_assert(m->lane != NULL);
+    for (; m->n_lanes < n; m->n_lanes++) m->lane[m->n_lanes] = (lane){.workspace = med_workspace_create()};
+}
+
+med_synth_pass *med_synth_model_pass(const med_synth_model *m, const med_synth_options *o, int i) {
+    med_synth_pass *p = m->lane[i].passes;
+    while (p && !(p->given == o->given && p->target == o->target && p->temperature == o->temperature)) p = p->next;
+    return p;
+}
+
+med_status med_synth_model_prepare(med_synth_model *m, const med_synth_options *o, int n_lanes) {
+    add_lanes(m, n_lanes);
+    for (int i = 0; i < n_lanes; i++) {
+        if (med_synth_model_pass(m, o, i)) continue;
+        med_synth_pass *p = med_alloc(sizeof *p);
+        *p = (med_synth_pass){.given = o->given, .target = o->target, .temperature = o->temperature};
+        med_status status = build_pass(m, m->lane[i].workspace, p);
+        if (status != MED_OK) {
+            free_pass(p, m->config.pools + 1);
+            return status;
+        }
+        p->next = m->lane[i].passes;
+        m->lane[i].passes = p;
+    }
+    return MED_OK;
+}
