@@ -13,6 +13,13 @@
                      "CSV file with the columns case, group: every table per group as well"),                          \
         MED_OPT_FLAG(MED_EVALUATE_T, "strict", is_strict, "a case in one folder only is an error"),                    \
         MED_OPT_FLAG(MED_EVALUATE_T, "bca", is_bca, "bias-corrected and accelerated intervals")
+#define MED_EVALUATE_BIAS                                                                                              \
+    MED_OPT_FLAG(MED_EVALUATE_T, "include-seen", includes_seen,                                                        \
+                 "keep cases in the means that the model has seen in training"),                                       \
+        MED_OPT_TEXT(MED_EVALUATE_T, "weights", weights, "FILE",                                                       \
+                     "the judged model, when it is no longer where the sidecars say"),                                 \
+        MED_OPT_TEXT(MED_EVALUATE_T, "data", data, "PATH",                                                             \
+                     "the data set that the predictions were made from, when it has moved")
 
 typedef med_status med_evaluate_fn(const med_evaluate_options *o, json_t *report, char **table);
 med_status med_evaluate_command(med_cli *cli, med_evaluate_fn *evaluate);

@@ -12,15 +12,17 @@ static const med_option options[] = {
     MED_OPT_LIST(T, "given", given, "MOD,...", "what the model was given, where no sidecar says so"),
     MED_OPT_CHOICE(T, "aggregate", aggregate, "cases|slices", "mean over cases, or over the slices of all cases"),
     MED_OPT_REPEAT(T, "draws", draws, "DIR", "a further draw of the same images, for diversity and calibration"),
+    MED_OPT_TEXT(T, "lpips", lpips, "FILE", "weights of LPIPS (medley weights import lpips); without: n/a"),
+    MED_OPT_CHOICE(T, "ssim", ssim, "2d|3d", "3d: SSIM of the whole volume as well, 7 x 7 x 7 windows, preset 3d"),
     MED_OPT_FLAG(T, "ignore-affine", ignores_affine, "compare voxel by voxel where the places differ"),
-    MED_OPT_FLAG(T, "include-seen", includes_seen, "keep cases in the means that the model has seen in training"),
-    MED_OPT_TEXT(T, "weights", weights, "FILE", "the judged model, when it is no longer where the sidecars say"),
-    MED_OPT_TEXT(T, "data", data, "PATH", "the data set that the images were made from, when it has moved"),
+    MED_EVALUATE_BIAS,
     MED_OPT_END,
 };
 #undef T
 
-static void set_defaults(void *config) { ((med_evaluate_options *)config)->aggregate = "cases"; }
+static void set_defaults(void *config) {
+    *(med_evaluate_options *)config = (med_evaluate_options){.aggregate = "cases", .ssim = "2d"};
+}
 
 static med_status run(med_cli *cli) { return med_evaluate_command(cli, med_evaluate_images); }
 

@@ -16,6 +16,7 @@ static const med_option options[] = {
     MED_OPT_CHOICE(T, "aggregate", aggregate, "cases|slices",
                    "with --slicewise: the table over the slices of all cases"),
     MED_OPT_FLAG(T, "ignore-affine", ignores_affine, "compare voxel by voxel where the places differ"),
+    MED_EVALUATE_BIAS,
     MED_OPT_END,
 };
 #undef T

@@ -18,10 +18,17 @@ static bool prepare_strict(med_slice_pair *pair, double *prediction, double *ref
     return n_fov && n_fov * 100 >= n_pixels;
 }
 
+static void strict_to_lpips(const med_slice_pair *pair, double *prediction, double *reference) {
+    for (long p = 0; p < (long)pair->rows * pair->cols; p++)
+        if (!pair->mask[p]) prediction[p] = reference[p] = -1;
+}
+
 const med_preset med_preset_strict = {
     .name = "strict",
     .summary = "values in [-1,1], only the reference's field of view, Gaussian SSIM",
     .prepare = prepare_strict,
+    .to_lpips = strict_to_lpips,
+    .lpips_scale = "outside the field of view -1 in both",
     .columns = {{"l1", &med_metric_l1},
                 {"mse", &med_metric_mse},
                 {"psnr", &med_metric_psnr},
@@ -71,10 +78,19 @@ static bool prepare_mmhvae(med_slice_pair *pair, double *prediction, double *ref
     return sum > 0;
 }
 
+static void mmhvae_to_lpips(const med_slice_pair *pair, double *prediction, double *reference) {
+    for (long p = 0; p < (long)pair->rows * pair->cols; p++) {
+        prediction[p] = 2 * prediction[p] / 255 - 1;
+        reference[p] = 2 * reference[p] / 255 - 1;
+    }
+}
+
 const med_preset med_preset_mmhvae = {
     .name = "mmhvae",
     .summary = "0..255, whole slices, R of the reference slice, row-wise SSIM: as published",
     .prepare = prepare_mmhvae,
+    .to_lpips = mmhvae_to_lpips,
+    .lpips_scale = "2 x / 255 - 1 of the grey values",
     .columns = {{"l1", &med_metric_l1},
                 {"mse", &med_metric_mse},
                 {"psnr", &med_metric_psnr},
@@ -101,6 +117,7 @@ int med_preset_column_index(const med_preset *preset, const char *name) {
 typedef struct walk {
     const med_preset *preset;
     const med_volume *prediction, *reference;
+    const med_lpips *lpips;
     med_slice_scores *slices;
 } walk;
 
@@ -113,23 +130,52 @@ static void copy_slice(const med_volume *v, int k, double *out) {
     }
 }
 
+/* The two slices as the preset compares them; owned buffers behind `pair`. */
+typedef struct loaded {
+    med_slice_pair pair;
+    double *prediction, *reference;
+    uint8_t *mask;
+} loaded;
+
+/* False: the preset skips the slice. */
+static bool load_slice(const walk *w, int k, loaded *s) {
+    *s = (loaded){.pair = {.rows = w->reference->grid.n[0], .cols = w->reference->grid.n[1]}};
+    size_t n = (size_t)s->pair.rows * (size_t)s->pair.cols;
+    s->prediction = med_alloc(sizeof(double) * n);
+    s->reference = med_alloc(sizeof(double) * n);
+    s->mask = med_alloc(n);
+    copy_slice(w->prediction, k, s->prediction);
+    copy_slice(w->reference, k, s->reference);
+    s->pair.prediction = s->prediction;
+    s->pair.reference = s->reference;
+    return w->preset->prepare(&s->pair, s->prediction, s->reference, s->mask);
+}
+
+static void loaded_free(loaded *s) {
+    free(s->mask);
+    free(s->reference);
+    free(s->prediction);
+}
+
 static void score_slice(void *context, int k) {
     const walk *w = context;
-    med_slice_pair pair = {.rows = w->reference->grid.n[0], .cols = w->reference->grid.n[1]};
-    size_t n = (size_t)pair.rows * (size_t)pair.cols;
-    double *prediction = med_alloc(sizeof(double) * n), *reference = med_alloc(sizeof(double) * n);
-    uint8_t *mask = med_alloc(n);
-    copy_slice(w->prediction, k, prediction);
-    copy_slice(w->reference, k, reference);
-    pair.prediction = prediction;
-    pair.reference = reference;
+    loaded s;
     med_slice_scores *out = &w->slices[k];
-    *out = (med_slice_scores){.is_scored = w->preset->prepare(&pair, prediction, reference, mask)};
+    *out = (med_slice_scores){.is_scored = load_slice(w, k, &s), .lpips = NAN};
     for (int c = 0; out->is_scored && w->preset->columns[c].name; c++)
-        out->value[c] = w->preset->columns[c].metric->score(&pair);
-    free(mask);
-    free(reference);
-    free(prediction);
+        out->value[c] = w->preset->columns[c].metric->score(&s.pair);
+    loaded_free(&s);
+}
+
+static void score_lpips(void *context, int k) {
+    const walk *w = context;
+    loaded s;
+    if (!w->slices[k].is_scored) return;
+    if (load_slice(w, k, &s)) {
+        w->preset->to_lpips(&s.pair, s.prediction, s.reference);
+        w->slices[k].lpips = med_lpips_distance(w->lpips, s.pair.rows, s.pair.cols, s.prediction, s.reference);
+    }
+    loaded_free(&s);
 }
 
 med_status med_score_slices(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
@@ -143,9 +189,15 @@ med_status med_score_slices(const med_preset *preset, const med_volume *predicti
         return med_fail(MED_EFORMAT,
                         "prediction and reference have the same size but their corners lie more than 0.001 mm "
                         "apart: resample one to the other's grid first");
-    walk w = {preset, prediction, reference, slices};
+    walk w = {preset, prediction, reference, NULL, slices};
     med_parallel(b[2], score_slice, &w);
     return MED_OK;
+}
+
+void med_score_lpips(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
+                     const med_lpips *weights, med_slice_scores *slices) {
+    walk w = {preset, prediction, reference, weights, slices};
+    if (preset->to_lpips) med_parallel(reference->grid.n[2], score_lpips, &w);
 }
 
 med_case_scores med_case_scores_of(const med_preset *preset, const med_slice_scores *slices, int n_slices) {
@@ -157,6 +209,9 @@ med_case_scores med_case_scores_of(const med_preset *preset, const med_slice_sco
             if (slices[k].is_scored) values[out.n_slices++] = slices[k].value[c];
         out.column[c] = med_summarise(values, out.n_slices);
     }
+    for (int k = 0, n = 0; k < n_slices; k++)
+        if (slices[k].is_scored) values[n++] = slices[k].lpips;
+    out.lpips = med_summarise(values, out.n_slices);
     free(values);
     return out;
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include "image/volume.h"
+#include "metric/lpips.h"
 #include "metric/metric.h"
 #include "metric/summary.h"
 
@@ -25,6 +26,9 @@ typedef struct med_preset {
     const char *name, *summary;
     /* Turn network-scale values into what is compared (in place) and set mask and range; false: skip the slice. */
     bool (*prepare)(med_slice_pair *pair, double *prediction, double *reference, uint8_t *mask);
+    /* Turn what is compared into [-1,1] for LPIPS, whole slices, in place; NULL: the preset has none. */
+    void (*to_lpips)(const med_slice_pair *pair, double *prediction, double *reference);
+    const char *lpips_scale;                        /* that rule in words */
     med_preset_column columns[MED_MAX_COLUMNS + 1]; /* ends with a NULL name */
 } med_preset;
 
@@ -36,11 +40,13 @@ int med_preset_column_index(const med_preset *preset, const char *name); /* -1: 
 typedef struct med_slice_scores {
     bool is_scored; /* false: skipped by the preset */
     double value[MED_MAX_COLUMNS];
+    double lpips; /* NaN until med_score_lpips */
 } med_slice_scores;
 
 typedef struct med_case_scores { /* over the scored slices of one volume */
     int n_slices;
     med_summary column[MED_MAX_COLUMNS];
+    med_summary lpips;
 } med_case_scores;
 
 /* Every slice of two volumes at network scale: slices[k] for k < n[2], filled by the caller's allocation.
@@ -48,7 +54,10 @@ typedef struct med_case_scores { /* over the scored slices of one volume */
  * their number. */
 MED_CHECK med_status med_score_slices(const med_preset *preset, const med_volume *prediction,
                                       const med_volume *reference, med_slice_scores *slices);
-/* The same, summed up per case. */
+/* Then, where there are weights: `lpips` of the scored slices. The same volumes and preset as before. */
+void med_score_lpips(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
+                     const med_lpips *weights, med_slice_scores *slices);
+/* Slices scored and summed up per case. */
 MED_CHECK med_status med_score_case(const med_preset *preset, const med_volume *prediction, const med_volume *reference,
                                     med_case_scores *out);
 med_case_scores med_case_scores_of(const med_preset *preset, const med_slice_scores *slices, int n_slices);

@@ -132,7 +132,7 @@ static double *pair_up(work *w, comparison *c) {
             list_unpaired(w, row, is_first ? c->second : c->first);
         }
         if (!other || !is_first) continue;
-        bool is_seen = row->seen == MED_SEEN_YES || other->seen == MED_SEEN_YES;
+        bool is_seen = med_seen_is_biased(row->seen) || med_seen_is_biased(other->seen);
         if (!isfinite(row->value) || !isfinite(other->value) || (is_seen && !includes_seen)) {
             c->n_dropped++;
             continue;
@@ -178,7 +178,7 @@ static void test_all_methods(work *w, const med_score *key) {
         bool is_whole = true;
         for (int m = 0; m < w->n_methods && is_whole; m++) {
             const med_score *r = find_row(w, key, row->case_name, w->method[m]);
-            is_whole = r && isfinite(r->value) && (w->options->includes_seen || r->seen != MED_SEEN_YES);
+            is_whole = r && isfinite(r->value) && (w->options->includes_seen || !med_seen_is_biased(r->seen));
             if (is_whole) values[n * w->n_methods + m] = r->value;
         }
         n += is_whole;

@@ -133,7 +133,7 @@ static int n_distinct_cases(const med_score_table *t, bool is_seen_only) {
     int n = 0;
     const char *last = "";
     for (int i = 0; i < t->n; i++) {
-        if (is_seen_only && t->row[i].seen != MED_SEEN_YES) continue;
+        if (is_seen_only && !med_seen_is_biased(t->row[i].seen)) continue;
         n += strcmp(last, t->row[i].case_name) != 0;
         last = t->row[i].case_name;
     }

@@ -24,6 +24,8 @@ typedef struct med_evaluate_options {
     med_strings given;    /* what the model was given, where there is no sidecar */
     const char *aggregate; /* "cases" or "slices" */
     med_strings draws;     /* folders with further draws of the same images */
+    const char *lpips;     /* weights of medley weights import lpips; NULL: n/a */
+    const char *ssim;      /* "3d": of the whole volume as well; else "2d" */
     /* segmentation */
     med_strings labels;         /* empty: all that occur */
     med_strings nsd;            /* tolerances in mm */

@@ -117,3 +117,18 @@ const med_found *med_found_get(const med_found_list *list, const char *case_name
         if (!strcmp(list->item[i].case_name, case_name) && !strcmp(list->item[i].key, key)) return &list->item[i];
     return NULL;
 }
+
+med_status med_sidecar_load(const char *image, json_t **out) {
+    char stem[MED_FOUND_NAME];
+    *out = NULL;
+    if (!med_found_image_stem(med_path_base(image), stem)) return MED_OK;
+    char *path = med_format("%.*s%s.json", (int)(med_path_base(image) - image), image, stem);
+    med_status status = MED_OK;
+    if (med_path_exists(path)) {
+        json_error_t error;
+        *out = json_load_file(path, 0, &error);
+        if (!*out) status = med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
+    }
+    free(path);
+    return status;
+}

@@ -1,6 +1,7 @@
 /* evaluate_seen.c: has the judged model seen this case in training? The sidecar names the weights; these name their
  * training cases and the hash of their data set. Equal hashes decide; where they differ or are not known, the answer is
- * "unknown", never a guess by name. */
+ * "unknown", never a guess by name. A case that the model has not seen may still have shaped the reference: the manifest
+ * names the cases from which the harmonised grey scale was learnt. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
@@ -15,8 +16,9 @@ typedef struct model { /* what a weights file says; NULL: nothing */
     struct model *next;
 } model;
 
-typedef struct place { /* a data set's hash; "" none */
-    char *path, hash[65];
+typedef struct place { /* a data set */
+    char *path, hash[65];   /* "" none */
+    json_t *harmonised_by;  /* names of cases; NULL: not recorded */
     struct place *next;
 } place;
 
@@ -45,6 +47,7 @@ void med_seen_index_free(med_seen_index *index) {
     for (place *p = index->places, *next; p; p = next) {
         next = p->next;
         free(p->path);
+        json_decref(p->harmonised_by);
         free(p);
     }
     free(index);
@@ -78,19 +81,27 @@ static const model *find_model(med_seen_index *index, med_evaluation *e, const c
     return m;
 }
 
-static const char *hash_of_data(med_seen_index *index, const char *path) {
+static json_t *harmonisation_cases(const char *path) {
+    char *manifest = med_path_join(path, "manifest.json");
+    json_t *root = json_load_file(manifest, 0, NULL);
+    json_t *cases = json_incref(json_object_get(json_object_get(root, "harmonisation"), "training"));
+    json_decref(root);
+    free(manifest);
+    return cases;
+}
+
+static const place *find_place(med_seen_index *index, const char *path) {
     for (const place *p = index->places; p; p = p->next)
-        if (!strcmp(p->path, path)) return p->hash;
+        if (!strcmp(p->path, path)) return p;
     place *p = med_alloc(sizeof *p);
     p->path = med_strdup(path);
     p->next = index->places;
     index->places = p;
-    char *manifest = med_path_join(path, "manifest.json");
     med_dataset *d = NULL;
-    if (med_path_exists(manifest) && med_dataset_open(path, &d) == MED_OK) memcpy(p->hash, d->hash, sizeof p->hash);
+    if (med_path_is_dir(path) && med_dataset_open(path, &d) == MED_OK) memcpy(p->hash, d->hash, sizeof p->hash);
     med_dataset_free(d);
-    free(manifest);
-    return p->hash;
+    p->harmonised_by = harmonisation_cases(path);
+    return p;
 }
 
 static bool is_among(const json_t *names, const char *name) {
@@ -101,7 +112,7 @@ static bool is_among(const json_t *names, const char *name) {
     return false;
 }
 
-med_seen med_seen_of(med_seen_index *index, med_evaluation *e, const json_t *sidecar, const char *case_name) {
+static med_seen seen_by_model(med_seen_index *index, med_evaluation *e, const json_t *sidecar, const char *case_name) {
     const med_evaluate_options *o = index->options;
     const json_t *weights = json_object_get(sidecar, "weights");
     const char *path = o->weights ? o->weights : json_string_value(json_object_get(weights, "path"));
@@ -112,7 +123,15 @@ med_seen med_seen_of(med_seen_index *index, med_evaluation *e, const json_t *sid
     if (sha256 && strcmp(sha256, m->sha256)) return MED_SEEN_UNKNOWN; /* another file took its place */
     const char *places[] = {o->data, json_string_value(json_object_get(sidecar, "data")), o->ref};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (places[i] && !strcmp(hash_of_data(index, places[i]), m->data_hash))
+        if (places[i] && !strcmp(find_place(index, places[i])->hash, m->data_hash))
             return is_among(m->training_cases, case_name) ? MED_SEEN_YES : MED_SEEN_NO;
     return MED_SEEN_UNKNOWN;
+}
+
+med_seen med_seen_of(med_seen_index *index, med_evaluation *e, const json_t *sidecar, const char *case_name) {
+    med_seen seen = seen_by_model(index, e, sidecar, case_name);
+    const char *places[] = {index->options->data, index->options->ref};
+    for (size_t i = 0; i < 2 && seen != MED_SEEN_YES; i++)
+        if (places[i] && is_among(find_place(index, places[i])->harmonised_by, case_name)) seen = MED_SEEN_HARMONISATION;
+    return seen;
 }

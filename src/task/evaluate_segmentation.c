@@ -26,6 +26,8 @@ typedef struct judge {
     double tolerance_mm[MED_MAX_TOLERANCES];
     double empty_distance_mm; /* NaN: n/a; INFINITY: the diagonal */
     int n_resampled;
+    med_seen_index *seen;
+    med_seen seen_case; /* of the case at work */
 } judge;
 
 /* ---- options, files ------------------------------------------------------------------------------------------ */
@@ -226,6 +228,7 @@ static void add_rows(judge *j, const char *case_name, const char *class_name, co
                                                      .metric = name,
                                                      .value = value[m],
                                                      .group = med_evaluation_group(&j->e, case_name),
+                                                     .seen = j->seen_case,
                                                      .slice = -1});
     }
 }
@@ -296,6 +299,7 @@ static void add_mean_row(judge *j, const char *case_name, const double *values, 
                                                      .metric = name,
                                                      .value = mean[m],
                                                      .group = med_evaluation_group(&j->e, case_name),
+                                                     .seen = j->seen_case,
                                                      .slice = -1});
     }
 }
@@ -376,7 +380,11 @@ static med_status judge_loaded(judge *j, const med_found *pred, const med_found 
 
 static med_status judge_case(judge *j, const med_found *pred, const med_found *ref) {
     med_volume *p = NULL, *r = NULL;
+    json_t *sidecar;
+    MED_TRY(med_sidecar_load(pred->path, &sidecar));
+    j->seen_case = med_seen_of(j->seen, &j->e, sidecar, pred->case_name);
     med_status status = judge_loaded(j, pred, ref, &p, &r);
+    json_decref(sidecar);
     med_volume_free(p);
     med_volume_free(r);
     return status;
@@ -389,7 +397,10 @@ static void add_absent_labels(judge *j) {
     for (int c = 0; c < j->pred.n; c++) {
         const char *name = j->pred.item[c].case_name;
         bool is_judged = false;
-        for (int i = 0; i < n && !is_judged; i++) is_judged = !strcmp(j->e.cases->row[i].case_name, name);
+        for (int i = 0; i < n && !is_judged; i++) {
+            is_judged = !strcmp(j->e.cases->row[i].case_name, name);
+            j->seen_case = j->e.cases->row[i].seen;
+        }
         for (int l = 0; is_judged && l < j->labels.n; l++) {
             char class_name[16];
             bool is_there = false;
@@ -419,6 +430,7 @@ static med_status judge_all(judge *j) {
 
 static med_status prepare(judge *j, const med_evaluate_options *o) {
     MED_TRY(med_evaluation_start(o, MED_SCORE_SEGMENTATION, &j->e));
+    j->seen = med_seen_index_create(o);
     if (o->is_slicewise) j->e.slices = med_score_table_create(MED_SCORE_SEGMENTATION);
     MED_TRY(read_tolerances(j));
     MED_TRY(read_empty_distance(j));
@@ -441,6 +453,7 @@ med_status med_evaluate_segmentation(const med_evaluate_options *o, json_t *repo
     med_found_free(&j.pred);
     med_found_free(&j.ref);
     med_found_free(&j.fov);
+    med_seen_index_free(j.seen);
     med_evaluation_free(&j.e);
     return status;
 }

@@ -28,6 +28,9 @@ bool med_found_image_stem(const char *name, char stem[MED_FOUND_NAME]);
 /* CASE-MOD.nii.gz, as a data set names images; false for labels, fields of view, targets, standard deviations. */
 med_found_parse med_found_parse_image;
 
+/* What `medley synth` wrote beside an image: CASE-MOD.json. *out NULL: there is none. */
+MED_CHECK med_status med_sidecar_load(const char *image, json_t **out);
+
 /* ---- the work ---- */
 
 typedef struct med_evaluation {

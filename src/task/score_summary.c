@@ -76,7 +76,7 @@ static void fill_cell(void *context, int c) {
     for (int i = 0; i < f->t->n; i++) {
         const med_score *row = &f->t->row[i];
         if (!is_in_cell(row, cell)) continue;
-        if (row->seen == MED_SEEN_YES && !f->rules->includes_seen)
+        if (med_seen_is_biased(row->seen) && !f->rules->includes_seen)
             cell->n_seen++;
         else
             values[n++] = row->value;

@@ -9,7 +9,7 @@
 #include "image/csv.h"
 
 const char *const med_score_facets[3] = {"modality", "class", "pair"};
-const char *const med_seen_names[3] = {"unknown", "no", "yes"};
+const char *const med_seen_names[MED_N_SEEN] = {"unknown", "no", "yes", "harmonisation"};
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 
@@ -71,7 +71,13 @@ static void print_value(FILE *to, double value) {
         fprintf(to, "%.17g", value);
 }
 
-static void print_row(FILE *to, const med_score_table *t, const med_score *row, bool is_by_slice) {
+static bool knows_seen(const med_score_table *t) {
+    for (int i = 0; i < t->n; i++)
+        if (t->row[i].seen != MED_SEEN_UNKNOWN) return true;
+    return false;
+}
+
+static void print_row(FILE *to, const med_score_table *t, const med_score *row, bool is_by_slice, bool has_seen) {
     bool is_images = t->kind == MED_SCORE_IMAGES;
     print_field(to, row->case_name);
     print_field(to, row->facet);
@@ -82,8 +88,8 @@ static void print_row(FILE *to, const med_score_table *t, const med_score *row, 
     if (is_by_slice) fprintf(to, "%d,", row->slice);
     print_field(to, row->metric);
     print_value(to, row->value);
-    if (is_images && !is_by_slice)
-        fprintf(to, ",%d,%d,%d,%s", row->n_slices, row->n_inf, row->n_na, med_seen_names[row->seen]);
+    if (is_images && !is_by_slice) fprintf(to, ",%d,%d,%d", row->n_slices, row->n_inf, row->n_na);
+    if (has_seen) fprintf(to, ",%s", med_seen_names[row->seen]);
     fputc('\n', to);
 }
 
@@ -92,11 +98,11 @@ med_status med_score_table_save(const med_score_table *t, const char *path, bool
     size_t n;
     FILE *to = open_memstream(&text, &n);
     med_assert(to != NULL);
-    bool is_images = t->kind == MED_SCORE_IMAGES;
-    fprintf(to, "case,%s,%smethod,group,%s%smetric,value%s\n", med_score_facets[t->kind], is_images ? "given," : "",
+    bool is_images = t->kind == MED_SCORE_IMAGES, has_seen = !is_by_slice && (is_images || knows_seen(t));
+    fprintf(to, "case,%s,%smethod,group,%s%smetric,value%s%s\n", med_score_facets[t->kind], is_images ? "given," : "",
             is_images ? "preset," : "", is_by_slice ? "slice," : "",
-            is_images && !is_by_slice ? ",n_slices,n_inf,n_na,seen_in_training" : "");
-    for (int i = 0; i < t->n; i++) print_row(to, t, &t->row[i], is_by_slice);
+            is_images && !is_by_slice ? ",n_slices,n_inf,n_na" : "", has_seen ? ",seen_in_training" : "");
+    for (int i = 0; i < t->n; i++) print_row(to, t, &t->row[i], is_by_slice, has_seen);
     fclose(to);
     med_status status = med_file_write(path, text, n);
     free(text);
@@ -155,7 +161,7 @@ static med_status read_row(const char *path, const med_csv_row *row, const colum
                        .n_slices = atoi(field(row, c->n_slices)),
                        .n_inf = atoi(field(row, c->n_inf)),
                        .n_na = atoi(field(row, c->n_na))};
-    for (int s = 0; s < 3; s++)
+    for (int s = 0; s < MED_N_SEEN; s++)
         if (!strcmp(seen, med_seen_names[s])) out->seen = (med_seen)s;
     if (!*value || !strcmp(value, "n/a")) return MED_OK;
     if (!med_span_to_double(med_span_of(value), &out->value))

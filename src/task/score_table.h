@@ -14,12 +14,20 @@
 /* What is judged decides the columns:
  * images        case,modality,given,method,group,preset,metric,value,n_slices,n_inf,n_na,seen_in_training
  * segmentation  case,class,method,group,metric,value
- * registration  case,pair,method,group,metric,value */
+ * registration  case,pair,method,group,metric,value
+ * The last two end with seen_in_training as well where that is known of any row. */
 typedef enum med_score_kind { MED_SCORE_IMAGES, MED_SCORE_SEGMENTATION, MED_SCORE_REGISTRATION } med_score_kind;
 extern const char *const med_score_facets[3]; /* "modality", "class", "pair" */
 
-typedef enum med_seen { MED_SEEN_UNKNOWN, MED_SEEN_NO, MED_SEEN_YES } med_seen;
-extern const char *const med_seen_names[3]; /* "unknown", "no", "yes" */
+typedef enum med_seen {
+    MED_SEEN_UNKNOWN,
+    MED_SEEN_NO,
+    MED_SEEN_YES,
+    MED_SEEN_HARMONISATION, /* not by the model, but the grey scale of the targets was learnt from it too */
+    MED_N_SEEN,
+} med_seen;
+extern const char *const med_seen_names[MED_N_SEEN]; /* "unknown", "no", "yes", "harmonisation" */
+static inline bool med_seen_is_biased(med_seen seen) { return seen == MED_SEEN_YES || seen == MED_SEEN_HARMONISATION; }
 
 typedef struct med_score { /* texts borrowed; "" for none */
     const char *case_name, *facet, *given, *method, *group, *preset, *metric;

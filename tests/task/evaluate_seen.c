@@ -118,11 +118,67 @@ static void another_data_set_is_unknown(void **state) {
     json_decref(report);
 }
 
+/* The model has not seen c3, but the grey scale of the targets was learnt from it. */
+static void cases_of_the_harmonisation_are_left_out(void **state) {
+    (void)state;
+    json_t *report, *cell;
+    make_folders(NULL);
+    char *path = at("data/manifest.json");
+    json_t *manifest = json_load_file(path, 0, NULL);
+    json_object_set_new(manifest, "harmonisation", json_pack("{s:[s]}", "training", "c3"));
+    assert_int_equal(json_dump_file(manifest, path, 0), 0);
+    cell = judge(false, &report);
+    assert_int_equal(count(cell, "n"), 1);
+    assert_int_equal(count(cell, "n_seen_in_training"), 2);
+    json_decref(report);
+    json_decref(manifest);
+    free(path);
+}
+
+/* What is asked for is a target; the prediction is the image from which that target was harmonised. */
+static void a_copy_of_the_input_is_no_synthesis(void **state) {
+    (void)state;
+    json_t *report = json_object(), *cell;
+    size_t i;
+    int n_reconstructions = 0;
+    char *data = at("data"), *pred = at("pred"), *path = at("pred/c2-t2.nii.gz"), *table;
+    med_dataset *d;
+    med_volume *input;
+    make_folders(NULL);
+    save_image("data/c2-t2.target.nii.gz", 0.05f);
+    assert_ok(med_dataset_open(data, &d));
+    assert_ok(med_case_load_input(&d->cases[1], "t2", &input));
+    for (size_t v = 0; v < med_grid_count(input->grid); v++) input->voxel[v] = (input->voxel[v] + 1) / 2;
+    assert_ok(med_volume_save(input, path, MED_VOXEL_F32));
+    med_evaluate_options o = {.pred = pred, .ref = data, .given = {.n = 1, .item = {"us"}}};
+    assert_ok(med_evaluate_images(&o, report, &table));
+    assert_non_null(strstr(table, "modality t2 from t2 (reconstruction"));
+    assert_int_equal(count(report, "n_identical_to_reference"), 1);
+    json_array_foreach (json_object_get(report, "cells"), i, cell) {
+        bool is_copy = json_is_true(json_object_get(cell, "is_reconstruction"));
+        assert_int_equal(count(cell, "n") + count(cell, "n_na") + count(cell, "n_inf"), 1); /* c1 is seen, c3 is alone */
+        n_reconstructions += is_copy;
+    }
+    assert_true(n_reconstructions > 0);
+    char *target = at("data/c2-t2.target.nii.gz");
+    unlink(target);
+    free(target);
+    free(table);
+    json_decref(report);
+    med_volume_free(input);
+    med_dataset_free(d);
+    free(path);
+    free(pred);
+    free(data);
+}
+
 int main(void) {
     folder = testing_folder();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seen_cases_are_left_out_and_counted),
         cmocka_unit_test(another_data_set_is_unknown),
+        cmocka_unit_test(cases_of_the_harmonisation_are_left_out),
+        cmocka_unit_test(a_copy_of_the_input_is_no_synthesis),
     };
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
     testing_remove(folder);
