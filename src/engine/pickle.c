@@ -230,7 +230,22 @@ static med_status op_persistent(med_machine *m) {
     return med_machine_push(m, value);
 }
 
-/* OrderedDict() is a dict; OrderedDict([(key, value), ...]) is not written by torch.save. */
+/* OrderedDict() is a dict; Python 2 wrote OrderedDict([[key, value], ...]). */
+static med_status push_ordered_dict(med_machine *m, const med_py *args) {
+    med_py *dict = med_machine_make(m, MED_PY_DICT);
+    med_py *pairs = args->n_items ? args->items[0] : NULL;
+    if (args->n_items > 1 || (pairs && pairs->kind != MED_PY_LIST))
+        return med_machine_fail(m, "OrderedDict with other arguments than a list of pairs");
+    for (int i = 0; pairs && i < pairs->n_items; i++) {
+        const med_py *pair = pairs->items[i];
+        if ((pair->kind != MED_PY_LIST && pair->kind != MED_PY_TUPLE) || pair->n_items != 2)
+            return med_machine_fail(m, "OrderedDict with other arguments than a list of pairs");
+        med_machine_append(m, dict, pair->items, 2);
+    }
+    if (pairs) pairs->n_items = 0; /* moved: a short stream cannot ask for many copies */
+    return med_machine_push(m, dict);
+}
+
 static med_status op_reduce(med_machine *m) {
     med_py *args, *function;
     MED_TRY(med_machine_pop(m, &args));
@@ -238,7 +253,7 @@ static med_status op_reduce(med_machine *m) {
     if (function->kind != MED_PY_GLOBAL || args->kind != MED_PY_TUPLE)
         return med_machine_fail(m, "a call that is none");
     if (med_py_is_global(function, "collections OrderedDict"))
-        return args->n_items ? med_machine_fail(m, "OrderedDict with arguments") : op_empty_dict(m);
+        return push_ordered_dict(m, args);
     med_py *call = med_machine_make(m, MED_PY_CALL);
     med_machine_append(m, call, (med_py *[2]){function, args}, 2);
     return med_machine_push(m, call);
@@ -276,7 +291,7 @@ static const opcode opcodes[256] = {
     ['R'] = {"REDUCE", op_reduce},
     ['S'] = {"STRING", NULL},
     ['T'] = {"BINSTRING", NULL},
-    ['U'] = {"SHORT_BINSTRING", NULL},
+    ['U'] = {"SHORT_BINSTRING", op_text1},
     ['V'] = {"UNICODE", NULL},
     ['X'] = {"BINUNICODE", op_text4},
     ['a'] = {"APPEND", op_append},
