@@ -498,6 +498,7 @@ int main(void) {
         TEST(legacy_equals_safetensors),
         TEST(plain_dict),
         TEST(nested_dict_with_prefix_and_metadata),
+        TEST(pairs_of_python_2),
         TEST(parameters_and_other_values),
         TEST(protocol_4),
         TEST(globals_are_refused_by_name),
