@@ -8,7 +8,7 @@
 typedef struct med_backend {
     const char *name;                /* "cpu-avx512", "cpu-avx2", "cpu-portable" */
     med_kernel *kernel[MED_N_OPS];   /* f32 */
-    bool writes_side[MED_N_OPS];     /* this kernel can also write norm_stats of its output (call->side) */
+    bool writes_side[MED_N_OPS];     /* this kernel can also write norm_stats or channel_mean of its output (call->side) */
 } med_backend;
 
 /* The best table this processor can run; environment MEDLEY_ISA=avx512|avx2|portable chooses a lesser one. */

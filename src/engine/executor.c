@@ -1,4 +1,5 @@
 /* executor.c: calls the kernels of a plan in order; an op without a fast kernel runs its reference loop in double. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +28,21 @@ static void apply_prologue(const med_call *c, double *x) {
         }
 }
 
+/* y = act((y - mean) * rstd) in double by the statistics of each plane. */
+static void apply_epilogue(const med_call *c, double *y) {
+    const med_epilogue *e = &c->node->epi;
+    med_shape s = c->out.shape;
+    int64_t plane = s.dim[2] * s.dim[3];
+    for (int64_t m = 0; m < s.dim[0] * s.dim[1]; m++, y += plane) {
+        double sum = 0, square = 0;
+        for (int64_t i = 0; i < plane; i++) sum += y[i];
+        double mean = sum / (double)plane;
+        for (int64_t i = 0; i < plane; i++) square += (y[i] - mean) * (y[i] - mean);
+        double rstd = 1 / sqrt(square / (double)plane + e->eps);
+        for (int64_t i = 0; i < plane; i++) y[i] = med_unary_table[e->act].f((y[i] - mean) * rstd, e->param);
+    }
+}
+
 static double *to_double(med_view v) {
     int64_t n = med_shape_count(v.shape);
     double *d = med_alloc((size_t)n * sizeof *d);
@@ -42,6 +58,7 @@ void med_call_reference(const med_call *c) {
     int64_t n = med_shape_count(c->out.shape);
     wide.out.f64 = med_alloc((size_t)n * sizeof(double));
     c->node->op->reference(&wide);
+    if (c->node->epi.is_on) apply_epilogue(c, wide.out.f64);
     for (int64_t i = 0; i < n; i++) c->out.f32[i] = (float)wide.out.f64[i];
     for (int i = 0; i < c->n_in; i++) free(wide.in[i].f64);
     free(wide.out.f64);
@@ -61,7 +78,7 @@ void med_plan_execute(med_plan *p) {
         med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}), .stats = view_of(p, n->pro.stats),
                       .scale = view_of(p, n->pro.scale), .side = view_of(p, n->side)};
         for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i]);
-        if (c.side.data) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
+        if (c.side.data && c.side.shape.rank == 3) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
         double start = p->is_profiled ? now() : 0;
         med_kernel *kernel = p->options.is_reference ? n->op->reference : p->backend->kernel[n->id];
         if (kernel) kernel(&c);

@@ -2,6 +2,7 @@
 #ifndef MED_ENGINE_NODE_H
 #define MED_ENGINE_NODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/memory.h"
 #include "engine/graph.h"
@@ -35,6 +36,15 @@ typedef struct med_prologue {
     double param; /* of act: slope */
 } med_prologue;
 
+/* The output is written as  act((y - mean) * rstd)  with the statistics of y itself ("epilogue", set by a rewrite): y is
+ * never stored. */
+typedef struct med_epilogue {
+    bool is_on;
+    double eps;
+    med_unary_kind act;
+    double param;
+} med_epilogue;
+
 typedef struct med_node {
     med_op_id id;
     const med_op *op; /* med_ops[id] */
@@ -44,7 +54,8 @@ typedef struct med_node {
     med_shape shape;
     const char *name;
     med_prologue pro;
-    med_val side; /* norm_stats node whose value this node's kernel also writes (epilogue), or none */
+    med_epilogue epi;
+    med_val side; /* norm_stats or channel_mean of the output that this node's kernel also writes, or none */
 } med_node;
 
 /* A tensor in memory. f64 in reference runs, f32 else. data NULL: not there. */
@@ -60,7 +71,7 @@ typedef struct med_call {
     med_view in[MED_MAX_IN];
     med_view stats, scale; /* the prologue's, data NULL when none */
     med_view out, side;
-    double side_eps;       /* of the norm_stats node behind `side` */
+    double side_eps;       /* of the norm_stats node behind `side`; a channel_mean's side has rank 4 and no eps */
 } med_call;
 
 typedef void med_kernel(const med_call *call);
@@ -70,6 +81,7 @@ enum {
     MED_OP_VIEW = 2,      /* the output is the memory of input 0 */
     MED_OP_INPLACE = 4,   /* the output may take the memory of input 0 (element i depends on element i only) */
     MED_OP_PROLOGUE = 8,  /* kernels honour node->pro; the reference loop never sees it (the executor applies it) */
+    MED_OP_EPILOGUE = 16, /* the same with node->epi */
 };
 
 struct med_op {

@@ -7,6 +7,7 @@
 
 #include "engine/plan_impl.h"
 #include "engine/rewrite.h"
+#include "engine/switches.h"
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -52,13 +53,18 @@ static void mark_frozen(med_plan *p) {
     }
 }
 
-/* A kernel that can write the statistics of its output does so: norm_stats is then not called. */
+static bool reads_prologue(const med_node *n) {
+    return n->pro.stats.id >= 0 || n->pro.scale.id >= 0 || n->pro.act != MED_UNARY_none;
+}
+
+/* A kernel that can write the statistics or the means of its output does so: their own nodes are then not called. */
 static void attach_sides(med_plan *p, char *is_side) {
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
-        if (!p->live[i] || n->id != MED_OP_norm_stats) continue;
+        if (!p->live[i] || (n->id != MED_OP_norm_stats && n->id != MED_OP_channel_mean)) continue;
         med_node *from = med_node_mutable(p->graph, n->in[0]);
-        if (!p->backend->writes_side[from->id] || from->side.id >= 0) continue;
+        if (!p->backend->writes_side[from->id] || from->side.id >= 0 || reads_prologue(n)) continue;
+        if (from->id == MED_OP_add && !med_shape_equal(med_val_shape(p->graph, from->in[1]), from->shape)) continue;
         from->side = (med_val){i};
         is_side[i] = 1;
     }
@@ -66,7 +72,7 @@ static void attach_sides(med_plan *p, char *is_side) {
 
 static void order_calls(med_plan *p) {
     char *is_side = med_alloc((size_t)p->n_nodes);
-    if (!p->options.is_reference && !p->options.no_fusion) attach_sides(p, is_side);
+    if (!p->options.is_reference && !p->options.no_fusion && med_switch_is_on(MED_SWITCH_SIDES)) attach_sides(p, is_side);
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         if (p->live[i] && !is_side[i] && !(n->op->flags & (MED_OP_LEAF | MED_OP_VIEW))) p->call[p->n_calls++] = i;
@@ -90,9 +96,10 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     *out = NULL;
     MED_TRY(med_graph_status(g));
     if (!options.is_reference && !options.no_fusion) {
-        med_rewrite_biases(g);
-        med_rewrite_norm_grads(g);
-        med_rewrite_prologues(g);
+        if (med_switch_is_on(MED_SWITCH_BIASES)) med_rewrite_biases(g);
+        if (med_switch_is_on(MED_SWITCH_NORM_GRADS)) med_rewrite_norm_grads(g);
+        if (med_switch_is_on(MED_SWITCH_EPILOGUES)) med_rewrite_epilogues(g);
+        if (med_switch_is_on(MED_SWITCH_PROLOGUES)) med_rewrite_prologues(g);
     }
     med_plan *p = med_alloc(sizeof *p);
     p->graph = g;

@@ -86,6 +86,39 @@ void med_rewrite_norm_grads(med_graph *g) {
     free_uses(u);
 }
 
+static int only_user(const uses *u, int v) { return u->first[v + 1] - u->first[v] == 1 ? u->user[u->first[v]] : -1; }
+
+/* The activation behind norm_stats and normalize of node i, which nobody else reads; -1 when there is more or less. */
+static int activation_behind_norm(const med_graph *g, const uses *u, int i) {
+    if (u->first[i + 1] - u->first[i] != 2) return -1;
+    int a = u->user[u->first[i]], b = u->user[u->first[i] + 1];
+    if (a < 0 || b < 0 || at(g, a)->id != MED_OP_norm_stats || at(g, b)->id != MED_OP_normalize) return -1;
+    if (at(g, b)->in[0].id != i || at(g, b)->in[1].id != a || only_user(u, a) != b) return -1;
+    int act = only_user(u, b);
+    return act >= 0 && at(g, act)->id == MED_OP_unary ? act : -1;
+}
+
+void med_rewrite_epilogues(med_graph *g) {
+    uses u = find_uses(g, 0);
+    for (int i = 0; i < med_graph_n_nodes(g); i++) {
+        med_node *n = med_node_mutable(g, (med_val){i});
+        if (!(n->op->flags & MED_OP_EPILOGUE) || n->epi.is_on) continue;
+        int act = activation_behind_norm(g, &u, i), is_output = 0;
+        if (act < 0) continue;
+        for (int k = u.first[act]; k < u.first[act + 1]; k++) is_output |= u.user[k] < 0;
+        if (is_output) continue;
+        const med_unary_attr *a = at(g, act)->attr;
+        const med_norm_attr *norm = at(g, u.user[u.first[i]])->attr;
+        n->epi = (med_epilogue){.is_on = true, .eps = norm->eps, .act = a->kind, .param = a->param};
+        for (int k = u.first[act]; k < u.first[act + 1]; k++) {
+            med_node *user = med_node_mutable(g, (med_val){u.user[k]});
+            for (int j = 0; j < user->n_in; j++)
+                if (user->in[j].id == act) user->in[j] = (med_val){i};
+        }
+    }
+    free_uses(u);
+}
+
 /* The prologue that computes v, and in *x what it reads; false when v is none of the pattern. */
 static int match_prologue(const med_graph *g, med_val v, med_prologue *pro, med_val *x) {
     *pro = (med_prologue){.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none};
@@ -119,6 +152,7 @@ static int reads_through(const med_graph *g, int user, int v) {
     if (user < 0) return 0;
     const med_node *n = at(g, user);
     if (!(n->op->flags & MED_OP_PROLOGUE) || n->in[0].id != v || n->shape.rank < 2) return 0;
+    if (n->id == MED_OP_add && !med_shape_equal(med_val_shape(g, n->in[1]), n->shape)) return 0;
     for (int k = 1; k < n->n_in; k++)
         if (n->in[k].id == v) return 0;
     return 1;

@@ -8,6 +8,8 @@
 void med_rewrite_biases(med_graph *g);
 /* unary_grad(normalize(x)) inside normalize_grad -> normalize_grad through the activation, nothing stored between. */
 void med_rewrite_norm_grads(med_graph *g);
+/* act(normalize(y)) behind an op that has whole planes at hand, y needed by nobody else: never stored. */
+void med_rewrite_epilogues(med_graph *g);
 /* act(normalize(x)) * scale in front of an op that reads through a prologue: never stored. */
 void med_rewrite_prologues(med_graph *g);
 

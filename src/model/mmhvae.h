@@ -26,7 +26,7 @@ MED_CHECK med_status med_mmhvae_check(const med_mmhvae_config *c); /* MED_EUSAGE
 json_t *med_mmhvae_to_json(const med_mmhvae_config *c); /* owned reference */
 /* Keys that are not there: 0, but se and residual on. Unknown keys are errors. Does not check. */
 MED_CHECK med_status med_mmhvae_from_json(const json_t *object, med_mmhvae_config *out);
-MED_CHECK med_status med_mmhvae_set(med_mmhvae_config *c, const char *pair); /* "key=value" */
+MED_CHECK med_status med_mmhvae_set(med_mmhvae_config *c, const char *pair); /* "key=value", "plan.NAME=off" */
 int med_mmhvae_channels(const med_mmhvae_config *c, int level_u);            /* min(base*2^u, max) */
 
 /* Every parameter of the network, in a fixed order (a weight before its bias, v before g). The one list that counting,

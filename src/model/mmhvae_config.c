@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "engine/switches.h"
 
 static const char *const default_mods[] = {"us", "t2", "cet1", "flair"};
 enum { N_DEFAULT_MODS = 4, SIZE_MAX_PIXELS = 4096, CHANNELS_MAX = 4096 };
@@ -163,6 +164,7 @@ med_status med_mmhvae_from_json(const json_t *object, med_mmhvae_config *out) {
 }
 
 med_status med_mmhvae_set(med_mmhvae_config *c, const char *pair) {
+    if (strncmp(pair, med_switch_prefix, strlen(med_switch_prefix)) == 0) return med_switch_set(pair);
     size_text size;
     keys k = to_keys(c, &size);
     MED_TRY(med_option_set_pair(table, &k, pair));

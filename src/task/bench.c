@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "engine/backend.h"
 #include "engine/plan.h"
+#include "engine/switches.h"
 #include "model/mmhvae_graph.h"
 #include "model/mmhvae_trainer.h"
 #include "task/train_config.h"
@@ -72,7 +73,11 @@ static med_status subject_create(const med_bench_options *o, subject *s) {
     *s = (subject){0};
     MED_TRY(med_train_preset(o->preset, &s->config));
     MED_TRY(med_mmhvae_preset(strcmp(o->preset, "demo") ? o->preset : "tiny", &network));
-    for (int i = 0; i < o->set.n; i++) MED_TRY(med_option_set_pair(med_train_keys, &s->config, o->set.item[i]));
+    for (int i = 0; i < o->set.n; i++) {
+        const char *pair = o->set.item[i];
+        if (strncmp(pair, med_switch_prefix, strlen(med_switch_prefix)) == 0) MED_TRY(med_switch_set(pair));
+        else MED_TRY(med_option_set_pair(med_train_keys, &s->config, pair));
+    }
     MED_TRY(med_train_model(&s->config, network.n_mods, network.mods, network.height, network.width, &s->model));
     return MED_OK;
 }

@@ -1,4 +1,6 @@
-/* arithmetic.c: add, sub, mul of a and b, where b repeats along its axes of size 1. */
+/* arithmetic.c: add, sub, mul of a and b, where b repeats along its axes of size 1. add also reads a through a prologue
+ * and writes the statistics of its output, plane by plane. */
+#include "backend/cpu/conv.h"
 #include "backend/cpu/rows.h"
 
 #define BINARY(name, op)                                                                                               \
@@ -21,7 +23,7 @@
         for (int64_t i = r.begin; i < r.end; i += VL)                                                                  \
             vf_put(c->out.f32, i, r.end, vf_take(c->in[0].f32, i, r.end) op vf_take(c->in[1].f32, i, r.end));          \
     }                                                                                                                  \
-    void ISA(name)(const med_call *call) {                                                                             \
+    static void name##_all(const med_call *call) {                                                                     \
         if (med_shape_equal(call->in[0].shape, call->in[1].shape)) {                                                   \
             over_blocks(call, med_shape_count(call->out.shape), name##_block);                                         \
         } else {                                                                                                       \
@@ -32,3 +34,31 @@
 BINARY(add, +)
 BINARY(sub, -)
 BINARY(mul, *)
+
+static void add_plane(void *context, int m) {
+    enum { PIECE = 2048 };
+    const med_call *c = context;
+    channel_reader reader = ISA(channel_reader)(c, m);
+    int64_t plane = c->out.shape.dim[2] * c->out.shape.dim[3];
+    const float *a = c->in[0].f32 + m * plane, *b = c->in[1].f32 + m * plane;
+    float *y = c->out.f32 + m * plane, read[PIECE];
+    for (int64_t at = 0; at < plane; at += PIECE) {
+        int64_t n = plane - at < PIECE ? plane - at : PIECE;
+        ISA(read_channel)(&reader, a + at, read, n);
+        for (int64_t i = 0; i < n; i += VL) vf_put(y + at, i, n, vf_take(read, i, n) + vf_take(b + at, i, n));
+    }
+    if (!c->side.data) return;
+    double part[2];
+    ISA(stats_part)(y, plane, part);
+    ISA(side_write)(c->side, m, part, 1, plane, c->side_eps);
+}
+
+void ISA(add)(const med_call *call) {
+    int has_prologue = call->stats.data || call->scale.data || call->node->pro.act != MED_UNARY_none;
+    if (has_prologue || call->side.data)
+        med_parallel((int)(call->out.shape.dim[0] * call->out.shape.dim[1]), add_plane, (void *)call);
+    else
+        add_all(call);
+}
+void ISA(sub)(const med_call *call) { sub_all(call); }
+void ISA(mul)(const med_call *call) { mul_all(call); }

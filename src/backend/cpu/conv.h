@@ -87,7 +87,6 @@ typedef struct conv_job {
 
 /* Winograd where it pays, direct else. */
 void ISA(conv_run)(const conv_job *job);
-int ISA(conv_is_direct)(void); /* environment MEDLEY_CONV=direct: never Winograd; three times more exact */
 void ISA(conv_direct_run)(const conv_job *job);
 int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);
@@ -104,6 +103,8 @@ void ISA(conv_parts_finish)(const conv_job *job, double *parts, int n_strips);
 
 /* Mean and 1/sqrt(var+eps) of `count` numbers from partial sums [n_parts][2] = sum, sum of squares, added in order. */
 void ISA(stats_finish)(const double *parts, int n_parts, int64_t count, double eps, float *stats);
+/* Entry `index` (sample * channels + channel) of a call's side: those two, or the mean alone for a channel_mean. */
+void ISA(side_write)(med_view side, int64_t index, const double *parts, int n_parts, int64_t count, double eps);
 /* Sum and sum of squares of n floats. */
 void ISA(stats_part)(const float *x, int64_t n, double *part);
 

@@ -1,11 +1,7 @@
 /* conv_run.c: which way a dense convolution is computed, and statistics of its output. */
 #include <stdlib.h>
 #include "backend/cpu/conv.h"
-
-int ISA(conv_is_direct)(void) {
-    const char *wanted = getenv("MEDLEY_CONV");
-    return wanted && strcmp(wanted, "direct") == 0;
-}
+#include "engine/switches.h"
 
 /* One output would use one of OB accumulators of a tile. So OB rows of it take the place of outputs: their kernels are
  * the same, each a row further down in a kernel of kh + OB - 1 rows, and OB rows are a step. */
@@ -46,7 +42,7 @@ void ISA(conv_run)(const conv_job *job) {
         for (int o = 0; o < job->outputs; o++) run_rows_as_outputs(job, o);
         return;
     }
-    (!ISA(conv_is_direct)() && ISA(conv_winograd_fits)(job) ? ISA(conv_winograd_run) : ISA(conv_direct_run))(job);
+    (med_switch_is_on(MED_SWITCH_WINOGRAD) && ISA(conv_winograd_fits)(job) ? ISA(conv_winograd_run) : ISA(conv_direct_run))(job);
 }
 
 double *ISA(conv_parts_create)(const conv_job *job, int n_strips) {
@@ -61,6 +57,6 @@ void ISA(conv_parts_add)(const conv_job *job, double *parts, int n_strips, int s
 
 void ISA(conv_parts_finish)(const conv_job *job, double *parts, int n_strips) {
     for (int i = 0; parts && i < job->n * job->outputs; i++)
-        ISA(stats_finish)(parts + (size_t)i * (size_t)n_strips * 2, n_strips, (int64_t)job->g.ho * job->g.wo, job->eps, job->side.f32 + 2 * i);
+        ISA(side_write)(job->side, i, parts + (size_t)i * (size_t)n_strips * 2, n_strips, (int64_t)job->g.ho * job->g.wo, job->eps);
     free(parts);
 }

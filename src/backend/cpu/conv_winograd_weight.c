@@ -7,6 +7,7 @@
  * over tiles with OB outputs x CHUNK channels in registers, added to dU[k][output][CHUNK] once a strip. */
 #include "backend/cpu/conv_weight.h"
 #include "backend/cpu/winograd.h"
+#include "engine/switches.h"
 
 enum { POINTS = 36, SETS = 2, CHUNK = SETS * VL, STRIP_TILES = 96, PAD = 16 /* keeps points out of the same cache sets */ };
 
@@ -159,7 +160,7 @@ static void weight_task(void *context, int index) {
 int ISA(conv_winograd_weight_fits)(const med_call *call) {
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
     med_shape x = call->in[0].shape, dy = call->in[1].shape;
-    return a.kernel == 3 && a.stride == 1 && x.dim[1] >= VL && dy.dim[1] >= OB && dy.dim[2] >= 9 && dy.dim[3] >= 9 && !ISA(conv_is_direct)();
+    return a.kernel == 3 && a.stride == 1 && x.dim[1] >= VL && dy.dim[1] >= OB && dy.dim[2] >= 9 && dy.dim[3] >= 9 && med_switch_is_on(MED_SWITCH_WINOGRAD);
 }
 
 void ISA(conv_winograd_weight)(const med_call *call) {

@@ -60,6 +60,22 @@ typedef struct depthwise_context {
     int is_reversed; /* gradient of the input */
 } depthwise_context;
 
+/* Norm and activation of the finished plane, which is still in L2; its side. */
+static void finish_plane(const med_call *call, float *y, int m, int64_t plane) {
+    const med_epilogue *e = &call->node->epi;
+    double part[2];
+    if (e->is_on) {
+        float stats[2];
+        ISA(stats_part)(y, plane, part);
+        ISA(stats_finish)(part, 1, plane, e->eps, stats);
+        channel_reader reader = {.act = e->act, .mean = stats[0], .rstd = stats[1], .scale = 1, .param = (float)e->param};
+        ISA(read_channel)(&reader, y, y, plane);
+    }
+    if (!call->side.data) return;
+    ISA(stats_part)(y, plane, part);
+    ISA(side_write)(call->side, m, part, 1, plane, call->side_eps);
+}
+
 static void plane_task(void *context, int m) {
     const depthwise_context *c = context;
     const med_call *call = c->call;
@@ -72,11 +88,7 @@ static void plane_task(void *context, int m) {
     padded_plane padded = ISA(depthwise_pad)(&reader, call->in[0].f32 + m * plane, (int)s.dim[2], (int)s.dim[3], k);
     float *y = call->out.f32 + m * plane;
     (k == 5 ? convolve_5 : convolve_any)(&padded, w, call->n_in > 2 ? call->in[2].f32[channel] : 0, y);
-    if (call->side.data) {
-        double part[2];
-        ISA(stats_part)(y, plane, part);
-        ISA(stats_finish)(part, 1, plane, call->side_eps, call->side.f32 + 2 * m);
-    }
+    finish_plane(call, y, m, plane);
 }
 
 static void run(const med_call *call, int is_reversed) {

@@ -36,6 +36,13 @@ void ISA(stats_finish)(const double *parts, int n_parts, int64_t count, double e
     stats[1] = (float)(1 / sqrt((var > 0 ? var : 0) + eps));
 }
 
+void ISA(side_write)(med_view side, int64_t index, const double *parts, int n_parts, int64_t count, double eps) {
+    float stats[2];
+    int n = side.shape.rank == 3 ? 2 : 1;
+    ISA(stats_finish)(parts, n_parts, count, eps, stats);
+    memcpy(side.f32 + n * index, stats, (size_t)n * sizeof *stats);
+}
+
 typedef struct norm_context {
     const med_call *call;
     int64_t plane;

@@ -1,0 +1,26 @@
+/* switches.h: the ways of planning and computing that can be turned off, to compare with and without.
+ *
+ * All are on. `--set plan.NAME=off` of a verb or the environment MEDLEY_PLAN="NAME=off,NAME=off" turns one off for the
+ * whole process; plans that exist already keep theirs. */
+#ifndef MED_ENGINE_SWITCHES_H
+#define MED_ENGINE_SWITCHES_H
+
+#include <stdbool.h>
+#include "base/status.h"
+
+typedef enum med_switch {
+    MED_SWITCH_WINOGRAD,   /* 3x3 stride-1 convolutions by F(4x4,3x3); off: a third of the rounding error */
+    MED_SWITCH_BIASES,     /* biases that only a norm sees are dropped */
+    MED_SWITCH_NORM_GRADS, /* an activation's gradient joins its norm's */
+    MED_SWITCH_EPILOGUES,  /* norm and activation behind a depthwise convolution are applied to the plane at hand */
+    MED_SWITCH_PROLOGUES,  /* norm, activation, scale in front of an op are applied while reading */
+    MED_SWITCH_SIDES,      /* statistics and means are written by the op whose output they are of */
+    MED_N_SWITCHES
+} med_switch;
+
+bool med_switch_is_on(med_switch which);
+extern const char med_switch_prefix[]; /* "plan." */
+/* "plan.winograd=off"; MED_EUSAGE names the switches there are. */
+MED_CHECK med_status med_switch_set(const char *pair);
+
+#endif
