@@ -20,12 +20,37 @@ typedef struct conv_context {
 
 static int taps_of(const conv_geometry *g) { return g->kh * g->kw; }
 
+/* Weights of an output lie in the order in which they are used: channel by channel, tap by tap. */
+static int is_consecutive(const conv_context *c, int taps) {
+    const weight_order *order = &c->job->order;
+    int is_so = order->input == taps;
+    for (int t = 0; t < taps && is_so; t++) is_so = order->tap[t] == t;
+    return is_so;
+}
+
+/* OB rows of n numbers to columns, VL numbers at a time. */
+static void pack_rows(const float *w, int64_t row, int n, float *to) {
+    int k = 0;
+    for (; k + VL <= n; k += VL) {
+        vf square[VL];
+        UNROLL for (int o = 0; o < VL; o++) square[o] = o < OB ? vf_load(w + o * row + k) : vf_all(0);
+        vf_transpose(square);
+        UNROLL for (int i = 0; i < VL; i++) memcpy(to + (k + i) * OB, &square[i], OB * sizeof *to);
+    }
+    for (; k < n; k++)
+        for (int o = 0; o < OB; o++) to[k * OB + o] = w[o * row + k];
+}
+
 /* Weights of OB outputs, zeros where there is no output. */
 static void pack_block(const conv_context *c, int b) {
     const weight_order *order = &c->job->order;
     int taps = taps_of(&c->g), n = c->job->outputs - b * OB < OB ? c->job->outputs - b * OB : OB;
     float *to = c->weights + (int64_t)b * c->g.channels * taps * OB;
     const float *w = c->job->w + b * OB * order->output;
+    if (is_consecutive(c, taps) && n == OB) {
+        pack_rows(w, order->output, c->g.channels * taps, to);
+        return;
+    }
     for (int i = 0; i < c->g.channels; i++, w += order->input)
         for (int t = 0; t < taps; t++, to += OB) {
             const float *from = w + order->tap[t];

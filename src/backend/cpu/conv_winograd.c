@@ -68,9 +68,19 @@ static void weight_block(const winograd *w, int b, float *u) {
 /* ---- blocks of tiles ---- */
 
 static int strip_tiles(const winograd *w, int strip) { return (conv_strip_rows(&w->g, strip) - 1) * w->g.pitch + w->g.wo; }
-static int block_vectors(int n_tiles, int first) {
-    int n = (n_tiles - first + VL - 1) / VL;
-    return n < NV ? n : NV;
+
+/* Blocks run along all tiles of a strip, through the junk behind its rows; where rows are whole vectors, along each row:
+ * then nothing is junk and pixels are stored in place. */
+typedef struct tile_block { int first, nv; } tile_block;
+static int has_whole_rows(const winograd *w) { return w->g.wo % VL == 0; }
+static int blocks_of(int n_tiles) { return (n_tiles + BLOCK_TILES - 1) / BLOCK_TILES; }
+static int strip_blocks(const winograd *w, int strip) {
+    return has_whole_rows(w) ? conv_strip_rows(&w->g, strip) * blocks_of(w->g.wo) : blocks_of(strip_tiles(w, strip));
+}
+static tile_block block_at(const winograd *w, int strip, int index) {
+    int per_row = has_whole_rows(w) ? blocks_of(w->g.wo) : INT32_MAX, at = index % per_row * BLOCK_TILES;
+    int n = ((has_whole_rows(w) ? w->g.wo : strip_tiles(w, strip)) - at + VL - 1) / VL;
+    return (tile_block){index / per_row * w->g.pitch + at, n < NV ? n : NV};
 }
 /* Floats from a point to the next: one line more than a round number, so that points do not share cache sets. */
 static ptrdiff_t point_step(int channels) { return (ptrdiff_t)channels * BLOCK_TILES + 16; }
@@ -115,21 +125,21 @@ static void product_1(const float *v, const float *u, int channels, float *m) { 
 static int group_begin(const winograd *w, int group) { return group * w->n_blocks / w->n_groups; }
 
 /* One group of outputs, whose U is given, at one block of tiles. */
-static void group_of_block(const winograd *w, const float *u, const float *v, int group, int sample, int strip, int first, int nv, float *m) {
+static void group_of_block(const winograd *w, const float *u, const float *v, int group, int sample, int strip, tile_block block, float *m) {
     const conv_job *job = w->job;
     int begin = group_begin(w, group), end = group_begin(w, group + 1);
     ptrdiff_t v_point = point_step(w->g.channels), m_point = point_step((end - begin) * OB);
     for (int k = 0; k < POINTS; k++)
         for (int b = begin; b < end; b++)
-            (nv == 3 ? product_3 : nv == 2 ? product_2 : product_1)(v + k * v_point, u + ((b - begin) * POINTS + k) * w->u_point,
+            (block.nv == 3 ? product_3 : block.nv == 2 ? product_2 : product_1)(v + k * v_point, u + ((b - begin) * POINTS + k) * w->u_point,
                                                                     w->g.channels, m + k * m_point + (b - begin) * OB * BLOCK_TILES);
     int first_row = 4 * strip * w->g.rows, rows = conv_strip_rows(&w->g, strip);
     float pixels[4 * 4 * VL];
     for (int o = begin * OB; o < end * OB && o < job->outputs; o++) {
         float bias = job->bias ? job->bias[o] : 0, *plane = job->y + sample * job->y_sample + o * job->y_channel + first_row * job->y_row;
-        for (int i = 0; i < nv; i++) {
+        for (int i = 0; i < block.nv; i++) {
             const float *from = m + (o - begin * OB) * BLOCK_TILES + i * VL;
-            int tile = first + i * VL, ty = tile / w->g.pitch, tx = tile % w->g.pitch;
+            int tile = block.first + i * VL, ty = tile / w->g.pitch, tx = tile % w->g.pitch;
             if (4 * (tx + VL) <= job->g.wo && ty < rows && first_row + 4 * ty + 4 <= job->g.ho) {
                 output_transform(from, m_point, bias, plane + 4 * ty * job->y_row + 4 * tx, job->y_row);
             } else {
@@ -141,10 +151,10 @@ static void group_of_block(const winograd *w, const float *u, const float *v, in
 }
 
 /* V of channels c0 .. c0+n-1 of one block; `strip` starts with c0. */
-static void transform_block(const winograd *w, const float *strip, int c0, int n, int first, int nv, float *v) {
+static void transform_block(const winograd *w, const float *strip, int c0, int n, tile_block b, float *v) {
     for (int c = 0; c < n; c++)
-        for (int i = 0; i < nv; i++)
-            input_transform(strip + c * w->g.plane + first + i * VL, w->g.tap, v + (c0 + c) * BLOCK_TILES + i * VL,
+        for (int i = 0; i < b.nv; i++)
+            input_transform(strip + c * w->g.plane + b.first + i * VL, w->g.tap, v + (c0 + c) * BLOCK_TILES + i * VL,
                             point_step(w->g.channels));
 }
 
@@ -162,20 +172,21 @@ static void add_parts(const winograd *w, int begin, int end, int sample, int str
 
 static void private_task(void *context, int index) {
     const winograd *w = context;
-    int sample = index / w->g.n_strips, strip_index = index % w->g.n_strips, n_tiles = strip_tiles(w, strip_index);
+    int sample = index / w->g.n_strips, strip_index = index % w->g.n_strips;
     size_t n_strip = (ISA(conv_strip_floats)(&w->g) + 15) / 16 * 16;
     float *strip = med_scratch(SCRATCH_STRIP, (n_strip + block_floats(w)) * sizeof *strip), *v = strip + n_strip;
     float *m = m_scratch(w);
     ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, 0, w->g.channels, strip_index * w->g.rows, strip);
-    for (int first = 0; first < n_tiles; first += BLOCK_TILES) {
-        int nv = block_vectors(n_tiles, first);
-        transform_block(w, strip, 0, w->g.channels, first, nv, v);
-        for (int group = 0; group < w->n_groups; group++) group_of_block(w, w->u + group_begin(w, group) * POINTS * w->u_point, v, group, sample, strip_index, first, nv, m);
+    for (int k = 0; k < strip_blocks(w, strip_index); k++) {
+        tile_block b = block_at(w, strip_index, k);
+        transform_block(w, strip, 0, w->g.channels, b, v);
+        for (int group = 0; group < w->n_groups; group++)
+            group_of_block(w, w->u + group_begin(w, group) * POINTS * w->u_point, v, group, sample, strip_index, b, m);
     }
     add_parts(w, 0, w->job->outputs, sample, strip_index);
 }
 
-static int max_tile_blocks(const winograd *w) { return (w->g.rows * w->g.pitch + BLOCK_TILES - 1) / BLOCK_TILES; }
+static int max_tile_blocks(const winograd *w) { return strip_blocks(w, 0); }
 
 static void weight_task(void *context, int b) {
     const winograd *w = context;
@@ -190,9 +201,8 @@ static void fill_task(void *context, int index) {
     float *strip = med_scratch(SCRATCH_STRIP, ((size_t)(n * w->g.plane) + STRIP_SLACK) * sizeof *strip);
     ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, c0, n, strip_index * w->g.rows, strip);
     float *v = w->v + (size_t)((sample * w->g.n_strips + strip_index) * max_tile_blocks(w)) * block_floats(w);
-    int n_tiles = strip_tiles(w, strip_index);
-    for (int first = 0; first < n_tiles; first += BLOCK_TILES, v += block_floats(w))
-        transform_block(w, strip, c0, n, first, block_vectors(n_tiles, first), v);
+    for (int k = 0; k < strip_blocks(w, strip_index); k++, v += block_floats(w))
+        transform_block(w, strip, c0, n, block_at(w, strip_index, k), v);
 }
 
 /* A group of outputs everywhere. */
@@ -202,10 +212,10 @@ static void group_task(void *context, int group) {
     float *u = med_scratch(SCRATCH_STRIP, (size_t)((end - begin) * POINTS) * (size_t)w->u_point * sizeof *u), *m = m_scratch(w);
     for (int b = begin; b < end; b++) weight_block(w, b, u + (b - begin) * POINTS * w->u_point);
     for (int s = 0; s < w->job->n * w->g.n_strips; s++) {
-        int sample = s / w->g.n_strips, strip = s % w->g.n_strips, n_tiles = strip_tiles(w, strip);
+        int sample = s / w->g.n_strips, strip = s % w->g.n_strips;
         const float *v = w->v + (size_t)(s * max_tile_blocks(w)) * block_floats(w);
-        for (int first = 0; first < n_tiles; first += BLOCK_TILES, v += block_floats(w))
-            group_of_block(w, u, v, group, sample, strip, first, block_vectors(n_tiles, first), m);
+        for (int k = 0; k < strip_blocks(w, strip); k++, v += block_floats(w))
+            group_of_block(w, u, v, group, sample, strip, block_at(w, strip, k), m);
         add_parts(w, begin * OB, end * OB, sample, strip);
     }
 }

@@ -3,15 +3,20 @@
 #include "backend/cpu/conv.h"
 #include "backend/cpu/vunary.h"
 
-/* Four values are added in float, then in double: rounding of those is random and far below that of the result. */
+/* Eight values are added in float, then in double: rounding of those is random and far below that of the result. */
 void ISA(stats_part)(const float *x, int64_t n, double *part) {
     vd sum[2] = {{0}, {0}}, square[2] = {{0}, {0}};
     int64_t i = 0;
-    for (; i + 4 * VL <= n; i += 4 * VL) {
-        vf a = vf_load(x + i), b = vf_load(x + i + VL), c = vf_load(x + i + 2 * VL), d = vf_load(x + i + 3 * VL);
+    for (; i + 8 * VL <= n; i += 8 * VL) {
+        vf total[2] = {{0}, {0}}, squares[2] = {{0}, {0}}; /* two chains each */
+        UNROLL for (int k = 0; k < 8; k++) {
+            vf a = vf_load(x + i + k * VL);
+            total[k % 2] += a;
+            squares[k % 2] += a * a;
+        }
         vd s[2], q[2];
-        vd_split((a + b) + (c + d), &s[0], &s[1]);
-        vd_split((a * a + b * b) + (c * c + d * d), &q[0], &q[1]);
+        vd_split(total[0] + total[1], &s[0], &s[1]);
+        vd_split(squares[0] + squares[1], &q[0], &q[1]);
         for (int h = 0; h < 2; h++) {
             sum[h] += s[h];
             square[h] += q[h];
