@@ -44,7 +44,7 @@ INLINE vf zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_L
 INLINE vf zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_HIGH, 0)); }
 
 /* Four rows of 4*VL pixels from M of one output at VL tiles. */
-INLINE void output_transform(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
+static __attribute__((noinline, unused)) void output_transform(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
     vf half[4][6];
     UNROLL for (int c = 0; c < 6; c++) {
         vf d[6], t[4];
