@@ -1,11 +1,12 @@
 # make          build/medley, and the packages it needs        make check    all tests, both compilers, sanitizers
 # make demo     from nothing to filled-in scans                make bench    timings
 # make install  PREFIX=/usr/local                              make clean
+# make bench-peer  the same network in PyTorch beside ours
 # make fuzz     T=60: every parser on broken input for so many seconds
 BUILD  ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup demo check fuzz bench install clean
+.PHONY: all setup demo check fuzz bench bench-peer install clean
 all: setup
 	@cmake -S . -B $(BUILD) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-G Ninja) > /dev/null
 	@cmake --build $(BUILD) --target medley
@@ -24,6 +25,13 @@ fuzz: setup
 
 bench: all
 	$(BUILD)/medley bench synth --preset paper --given us --threads 2
+
+# PyTorch into a virtual environment, its MMHVAE held to the fixtures, both timed in turn.
+bench-peer: all
+	test -d $(BUILD)/peer || python3 -m venv $(BUILD)/peer
+	$(BUILD)/peer/bin/pip install --quiet torch numpy safetensors
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/peer/bin/python bench/peer/verify.py ../shared/golden/mmhvae-*.safetensors
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/peer/bin/python bench/peer/run.py $(BUILD)/medley
 
 install: all
 	cmake --install $(BUILD) --prefix $(PREFIX)

@@ -1,0 +1,134 @@
+"""Time medley and PyTorch side by side: alternating runs of the same work on the same machine.
+
+    run.py MEDLEY [--rounds N] [--threads N] [--no-compile] [--no-train] [--json FILE]
+
+Per slice of the paper's network, random weights: us -> 4 and three MR -> 4; a training step of three passes
+(N = 2: PyTorch needs 2.4 GB a slice). PyTorch runs eager, in bfloat16 autocast and compiled; a ratio is against its best.
+"""
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+
+import torch
+
+from mmhvae import MMHVAE
+
+MODALITIES = ["us", "t2", "cet1", "flair"]
+CASES = {"us -> 4": (["us"], MODALITIES), "3 MR -> 4": (MODALITIES[1:], MODALITIES)}
+
+
+def medley(program, threads, *arguments):
+    command = [program, "bench", *arguments, "--json", "--quiet", "--threads", str(threads)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def medley_slice(program, threads, given):
+    return medley(program, threads, "synth", "--given", ",".join(given), "--steps", "5")["median_ms_per_slice"]
+
+
+def seconds_of(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def images(n, given):
+    y, x = torch.meshgrid(torch.linspace(-0.5, 0.5, 192), torch.linspace(-0.5, 0.5, 192), indexing="ij")
+    fan = (x * x + y * y < 0.2).float()
+    return {m: fan * (2 * torch.rand(n, 1, 192, 192)) - 1 for m in given}
+
+
+def slice_runners(model, compiled, given, targets):
+    x = images(1, given)
+
+    def eager():
+        with torch.inference_mode():
+            model(x, 0.5, targets=targets)
+
+    def bf16():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            model(x, 0.5, targets=targets)
+
+    def compiled_run():
+        with torch.inference_mode():
+            compiled(x, 0.5, targets=targets)
+
+    return {"eager": eager, "bf16": bf16} | ({"compiled": compiled_run} if compiled else {})
+
+
+def training_step(model, n):
+    optimizer = torch.optim.Adamax(model.parameters(), lr=2e-3)
+    x = images(n, MODALITIES)
+
+    def step():
+        optimizer.zero_grad()
+        for given in (MODALITIES, ["us"], MODALITIES[1:]):
+            out, kl = model({m: x[m] for m in given}, 1.0, wants_kl=True)
+            loss = sum(0.5 * (out[m] - x[m]).abs().mean() for m in MODALITIES) / 4
+            (loss + 1e-3 * sum(kl) / (n * 192 * 192 * 4)).backward()
+        optimizer.step()
+
+    return step
+
+
+def median(values):
+    values = sorted(values)
+    return values[len(values) // 2]
+
+
+def compare(name, rounds, ours, theirs):
+    """ours() gives ms, theirs are work; one of each in turn."""
+    for work in theirs.values():
+        work()
+        work()
+    times = {"medley": []} | {k: [] for k in theirs}
+    for _ in range(rounds):
+        times["medley"].append(ours())
+        for k, work in theirs.items():
+            times[k].append(1e3 * seconds_of(work))
+    result = {k: {"median_ms": median(v), "min_ms": min(v), "max_ms": max(v)} for k, v in times.items()}
+    best = min(result[k]["median_ms"] for k in theirs)
+    result["ratio"] = best / result["medley"]["median_ms"]
+    print(name, json.dumps(result), flush=True)
+    return result
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("medley")
+    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--no-compile", action="store_true")
+    p.add_argument("--no-train", action="store_true")
+    p.add_argument("--json")
+    o = p.parse_args()
+    torch.set_num_threads(o.threads)
+    model = MMHVAE(MODALITIES, 16, 128, 6, 8, 6, (192, 192)).eval()
+    compiled = None if o.no_compile else torch.compile(model, dynamic=False)
+    report = {"machine": machine(), "torch": torch.__version__, "threads": o.threads, "rounds": o.rounds, "cases": {}}
+    for name, (given, targets) in CASES.items():
+        runners = slice_runners(model, compiled, given, targets)
+        report["cases"][name] = compare(name, o.rounds, lambda: medley_slice(o.medley, o.threads, given), runners)
+    if not o.no_train:
+        n = 2
+        step = training_step(model.train(), n)
+        ours = lambda: 1e3 * n * medley(o.medley, o.threads, "train", "--batch", str(n), "--steps", "1")["seconds_per_slice_step"]
+        report["cases"][f"training step, N = {n}"] = compare("training", 3, ours, {"eager": step})
+    if o.json:
+        json.dump(report, open(o.json, "w"), indent=1)
+
+
+def machine():
+    info = {}
+    for line in open("/proc/cpuinfo"):
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "cache size") and key.strip() not in info:
+            info[key.strip()] = value.strip()
+    return info | {"kernel": platform.release(), "processors": os.cpu_count()}
+
+
+if __name__ == "__main__":
+    main()
