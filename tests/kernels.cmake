@@ -1,1 +1,2 @@
 med_test(unit/kernels)
+med_test(unit/switches)

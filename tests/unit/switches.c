@@ -1,0 +1,87 @@
+/* switches.c: the tiny network's images with each rewrite turned off are those with all of them on. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/plan.h"
+#include "engine/switches.h"
+#include "model/mmhvae_graph.h"
+
+enum { SIDE = 32, COUNT = SIDE * SIDE };
+
+static void must(med_status status) {
+    if (status != MED_OK) fail_msg("%s", med_message());
+}
+
+/* The second modality from the first at temperature 0; returns the number of kernel calls. */
+static int synthesise(const med_mmhvae_config *c, const med_weights *w, float *image) {
+    float x[COUNT];
+    for (int i = 0; i < COUNT; i++) x[i] = (float)sin(0.1 * i + 0.003 * i * (i % 7));
+    med_graph *g = med_graph_create();
+    med_mmhvae_features f;
+    med_mmhvae_pass pass;
+    med_mmhvae_encode(g, c, med_modset_of(0), 1, &f);
+    med_mmhvae_pass_options o = {.given = med_modset_of(0), .target = med_modset_of(1), .name = "test"};
+    med_mmhvae_generate(g, c, &f, 1, o, &pass);
+    med_output(g, pass.out[1]);
+    med_plan *p;
+    must(med_plan_create(g, (med_plan_options){.is_frozen = true}, &p));
+    for (int i = 0; i < med_graph_n_params(g); i++) {
+        med_val v = med_graph_param(g, i);
+        med_plan_bind(p, v, med_weights_find(w, med_val_name(g, v))->data);
+    }
+    med_plan_bind(p, f.x[0], x);
+    must(med_plan_run(p));
+    med_plan_read(p, pass.out[1], image);
+    int n = med_plan_n_calls(p);
+    med_plan_free(p);
+    med_graph_free(g);
+    return n;
+}
+
+static void every_rewrite_keeps_the_images(void **state) {
+    (void)state;
+    static const struct { const char *name; bool saves_calls; } rows[] = {
+        {"winograd", false}, {"biases", false}, {"norm_grads", false}, {"epilogues", true}, {"prologues", true}, {"sides", true},
+    };
+    med_mmhvae_config c;
+    med_weights *w;
+    float with[COUNT], without[COUNT];
+    must(med_mmhvae_preset("tiny", &c));
+    c.height = c.width = SIDE;
+    must(med_mmhvae_init(&c, 3, &w));
+    int n = synthesise(&c, w, with);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        char pair[32];
+        snprintf(pair, sizeof pair, "plan.%s=off", rows[r].name);
+        must(med_switch_set(pair));
+        int n_off = synthesise(&c, w, without);
+        snprintf(pair, sizeof pair, "plan.%s=on", rows[r].name);
+        must(med_switch_set(pair));
+        assert_true(rows[r].saves_calls ? n_off > n : n_off == n);
+        for (int i = 0; i < COUNT; i++) /* rounding that instance norm amplifies at temperature 0: as golden/mmhvae-paper */
+            if (!(fabsf(with[i] - without[i]) < 5e-4F)) fail_msg("%s: pixel %d is %g with, %g without", rows[r].name, i, (double)with[i], (double)without[i]);
+    }
+    med_weights_free(w);
+}
+
+static void an_unknown_switch_is_named(void **state) {
+    (void)state;
+    assert_int_equal(med_switch_set("plan.magic=off"), MED_EUSAGE);
+    assert_non_null(strstr(med_message(), "plan.magic=off"));
+    assert_int_equal(med_switch_set("plan.winograd=maybe"), MED_EUSAGE);
+    assert_int_equal(med_switch_set("plan.winograd"), MED_EUSAGE);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_rewrite_keeps_the_images),
+        cmocka_unit_test(an_unknown_switch_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
