@@ -24,7 +24,7 @@ static med_status run(med_cli *cli) {
     o->files = cli->args;
     o->seed = cli->seed;
     med_status status = med_compare_methods(o, cli->report, &table);
-    if (table && !cli->is_json && !cli->is_quiet) fputs(table, stdout);
+    if (table && !cli->is_json) fputs(table, stdout);
     free(table);
     return status;
 }

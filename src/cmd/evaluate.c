@@ -21,7 +21,7 @@ med_status med_evaluate_command(med_cli *cli, med_evaluate_fn *evaluate) {
     o->seed = cli->seed;
     o->command_line = cli->command_line;
     med_status status = evaluate(o, cli->report, &table);
-    if (table && !cli->is_json && !cli->is_quiet) fputs(table, stdout);
+    if (table && !cli->is_json) fputs(table, stdout);
     free(table);
     return status;
 }

@@ -9,9 +9,10 @@ static const med_option options[] = {
     MED_OPT_TEXT(T, "trunk", trunk, "FILE", "AlexNet or VGG16 of torchvision, .pth or safetensors"),
     MED_OPT_TEXT(T, "heads", heads, "FILE", "alex.pth or vgg.pth of the lpips package, version 0.1"),
     MED_OPT_TEXT(T, "output", out, "FILE", "(-o) the file that evaluate images --lpips takes"),
-    MED_OPT_TEXT(T, "verify", verify, "FILE",
-                 "a pair whose distance the lpips package computed: {\"size\": [rows, cols], \"x\": [...], \"y\": [...], "
-                 "\"lpips\": d}"),
+    MED_OPT_TEXT(
+        T, "verify", verify, "FILE",
+        "a pair whose distance the lpips package computed: {\"size\": [rows, cols], \"x\": [...], \"y\": [...], "
+        "\"lpips\": d}"),
     MED_OPT_END,
 };
 #undef T

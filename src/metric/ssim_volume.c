@@ -13,7 +13,7 @@ enum { SIDE = MED_SSIM_VOLUME_SIDE, N_SUMS = 6 /* x, y, xx, yy, xy, voxels outsi
 typedef struct walk {
     const med_volume *prediction, *reference;
     double range, outside;
-    int n[3];           /* of the map of whole windows */
+    int n[3];            /* of the map of whole windows */
     double *sum, *count; /* per plane of that map */
 } walk;
 
@@ -42,7 +42,8 @@ static void slice_sums(const walk *w, int k, double *line, double *out) {
 }
 
 static double similarity(const double sum[N_SUMS], double range) {
-    double n = SIDE * SIDE * SIDE, k = n / (n - 1), c1 = 0.01 * range * (0.01 * range), c2 = 0.03 * range * (0.03 * range);
+    double n = SIDE * SIDE * SIDE, k = n / (n - 1), c1 = 0.01 * range * (0.01 * range),
+           c2 = 0.03 * range * (0.03 * range);
     double mx = sum[0] / n, my = sum[1] / n;
     double vx = k * (sum[2] / n - mx * mx), vy = k * (sum[3] / n - my * my), vxy = k * (sum[4] / n - mx * my);
     return (2 * mx * my + c1) * (2 * vxy + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2));

@@ -140,6 +140,14 @@ static int n_distinct_cases(const med_score_table *t, bool is_seen_only) {
     return n;
 }
 
+/* What a report needs to load the same images again. */
+static json_t *options_to_json(const med_evaluate_options *o) {
+    json_t *given = json_array();
+    for (int i = 0; i < o->given.n; i++) json_array_append_new(given, json_string(o->given.item[i]));
+    return json_pack("{s:s?, s:s?, s:b, s:o}", "range", o->range, "reference_range", o->reference_range,
+                     "ignore_affine", o->ignores_affine, "given", given);
+}
+
 static void fill_report(const med_evaluation *e, const char *kind, const med_score_table *shown,
                         const med_score_cell *cells, int n_cells, json_t *report) {
     const med_evaluate_options *o = e->options;
@@ -149,6 +157,7 @@ static void fill_report(const med_evaluation *e, const char *kind, const med_sco
     json_object_set_new(report, "pred", json_string(o->pred));
     json_object_set_new(report, "ref", json_string(o->ref));
     if (o->out) json_object_set_new(report, "out", json_string(o->out));
+    json_object_set_new(report, "options", options_to_json(o));
     json_object_set_new(report, "n_cases", json_integer(n_distinct_cases(e->cases, false)));
     json_object_set_new(report, "n_seen_in_training", json_integer(n_distinct_cases(e->cases, true)));
     json_object_set_new(report, "includes_seen", json_boolean(o->includes_seen));

@@ -62,7 +62,8 @@ static med_status judge_lpips(med_image_judge *j, const med_image_pair *p, const
         med_score_lpips(&med_preset_strict, d->volume[k], d->volume[k + 1], med_lpips_file_weights(j->lpips), slices);
         distance[k] = med_case_scores_of(&med_preset_strict, slices, n_slices).lpips.mean;
     }
-    if (status == MED_OK) add(j, p, "lpips_between", j->lpips && d->n > 1 ? med_summarise(distance, d->n - 1).mean : NAN);
+    if (status == MED_OK)
+        add(j, p, "lpips_between", j->lpips && d->n > 1 ? med_summarise(distance, d->n - 1).mean : NAN);
     free(distance);
     free(slices);
     return status;

@@ -79,7 +79,8 @@ static void list_pairs(med_image_judge *j) {
 
 /* ---- judging ------------------------------------------------------------------------------------------------- */
 
-static void add_slices(med_image_judge *j, const med_image_pair *p, const med_preset *preset, const med_slice_scores *slices, int n) {
+static void add_slices(med_image_judge *j, const med_image_pair *p, const med_preset *preset,
+                       const med_slice_scores *slices, int n) {
     med_score row = p->base;
     row.preset = preset->name;
     for (int k = 0; k < n; k++)
@@ -139,8 +140,7 @@ static med_status judge_preset(med_image_judge *j, const med_image_pair *p, cons
     if (status != MED_OK)
         med_fail_in(status, "%s and %s", p->pred->path, p->ref->path);
     else {
-        if (j->lpips)
-            med_score_lpips(preset, p->prediction, p->reference, med_lpips_file_weights(j->lpips), slices);
+        if (j->lpips) med_score_lpips(preset, p->prediction, p->reference, med_lpips_file_weights(j->lpips), slices);
         med_case_scores scores = med_case_scores_of(preset, slices, n);
         add_slices(j, p, preset, slices, n);
         add_case(j, p, preset, &scores);
@@ -185,7 +185,7 @@ static med_status judge_all(med_image_judge *j) {
     return status;
 }
 
-static void judge_free(med_image_judge *j) {
+void med_image_judge_free(med_image_judge *j) {
     for (int d = 0; j->draws && d < j->e.options->draws.n; d++) med_found_free(&j->draws[d]);
     free(j->draws);
     med_found_free(&j->pred);
@@ -196,8 +196,9 @@ static void judge_free(med_image_judge *j) {
     med_evaluation_free(&j->e);
 }
 
-static med_status prepare(med_image_judge *j, const med_evaluate_options *o) {
+med_status med_image_judge_open(const med_evaluate_options *o, med_image_judge *j) {
     double unused[2];
+    *j = (med_image_judge){.n_presets = 0};
     MED_TRY(med_evaluation_start(o, MED_SCORE_IMAGES, &j->e));
     j->e.slices = med_score_table_create(MED_SCORE_IMAGES);
     j->seen = med_seen_index_create(o);
@@ -214,15 +215,16 @@ static med_status prepare(med_image_judge *j, const med_evaluate_options *o) {
 }
 
 med_status med_evaluate_images(const med_evaluate_options *o, json_t *report, char **table) {
-    med_image_judge j = {.n_presets = 0};
+    med_image_judge j;
     *table = NULL;
-    med_status status = prepare(&j, o);
+    med_status status = med_image_judge_open(o, &j);
     if (status == MED_OK) status = judge_all(&j);
     if (status == MED_OK) {
         json_object_set_new(j.e.notes, "n_identical_to_reference", json_integer(j.n_identical));
-        json_object_set_new(j.e.notes, "lpips", j.lpips ? med_lpips_file_describe(j.lpips) : json_string("n/a: no weights (--lpips FILE)"));
+        json_object_set_new(j.e.notes, "lpips",
+                            j.lpips ? med_lpips_file_describe(j.lpips) : json_string("n/a: no weights (--lpips FILE)"));
         status = med_evaluation_finish(&j.e, "images", report, table);
     }
-    judge_free(&j);
+    med_image_judge_free(&j);
     return status;
 }

@@ -35,6 +35,10 @@ typedef struct med_image_pair {
     char *given;
 } med_image_pair;
 
+/* Check the options and find the files; free also on failure. */
+MED_CHECK med_status med_image_judge_open(const med_evaluate_options *o, med_image_judge *j);
+void med_image_judge_free(med_image_judge *j);
+
 /* Load both sides at network scale and learn what the rows have in common: given, group, seen in training. A copy of the
  * reference or of its input is given as made from itself, and warned about. Free also on failure. */
 MED_CHECK med_status med_image_pair_load(med_image_judge *j, const med_found *pred, const med_found *ref,

@@ -16,9 +16,9 @@ typedef struct model { /* what a weights file says; NULL: nothing */
     struct model *next;
 } model;
 
-typedef struct place { /* a data set */
-    char *path, hash[65];   /* "" none */
-    json_t *harmonised_by;  /* names of cases; NULL: not recorded */
+typedef struct place {     /* a data set */
+    char *path, hash[65];  /* "" none */
+    json_t *harmonised_by; /* names of cases; NULL: not recorded */
     struct place *next;
 } place;
 
@@ -132,6 +132,7 @@ med_seen med_seen_of(med_seen_index *index, med_evaluation *e, const json_t *sid
     med_seen seen = seen_by_model(index, e, sidecar, case_name);
     const char *places[] = {index->options->data, index->options->ref};
     for (size_t i = 0; i < 2 && seen != MED_SEEN_YES; i++)
-        if (places[i] && is_among(find_place(index, places[i])->harmonised_by, case_name)) seen = MED_SEEN_HARMONISATION;
+        if (places[i] && is_among(find_place(index, places[i])->harmonised_by, case_name))
+            seen = MED_SEEN_HARMONISATION;
     return seen;
 }

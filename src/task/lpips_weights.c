@@ -64,8 +64,8 @@ static med_status find_convs(const char *path, const med_weights *w, med_lpips *
     for (int l = 0; l < m->trunk->n_convs; l++) {
         const med_lpips_conv *c = &m->trunk->conv[l];
         char key[64];
-        MED_TRY(get(path, w, trunk_key(c->index, "weight", key), med_shape_4(c->n_out, c->n_in, c->size, c->size), false,
-                    &m->weight[l]));
+        MED_TRY(get(path, w, trunk_key(c->index, "weight", key), med_shape_4(c->n_out, c->n_in, c->size, c->size),
+                    false, &m->weight[l]));
         MED_TRY(get(path, w, trunk_key(c->index, "bias", key), med_shape_1(c->n_out), false, &m->bias[l]));
     }
     return MED_OK;
@@ -95,7 +95,8 @@ static med_status read_slice(const char *path, const json_t *root, const char *k
 static med_status check_pair(const char *path, const json_t *root, const med_lpips *m, double *distance) {
     const json_t *size = json_object_get(root, "size"), *expected = json_object_get(root, "lpips");
     json_int_t rows = json_integer_value(json_array_get(size, 0)), cols = json_integer_value(json_array_get(size, 1));
-    if (rows < m->trunk->smallest || cols < m->trunk->smallest || rows > 4096 || cols > 4096 || !json_is_number(expected))
+    if (rows < m->trunk->smallest || cols < m->trunk->smallest || rows > 4096 || cols > 4096 ||
+        !json_is_number(expected))
         return med_fail(MED_EFORMAT, "%s: expected \"size\": [rows, cols] from %d to 4096, \"x\", \"y\" and \"lpips\"",
                         path, m->trunk->smallest);
     long n = (long)(rows * cols);
@@ -155,8 +156,8 @@ static med_status describe_sources(const med_lpips_import *o, const med_lpips *m
     return MED_OK;
 }
 
-static med_status save(const med_lpips_import *o, const med_weights *trunk, const med_weights *heads, const med_lpips *m,
-                       json_t *report) {
+static med_status save(const med_lpips_import *o, const med_weights *trunk, const med_weights *heads,
+                       const med_lpips *m, json_t *report) {
     char hash[65];
     med_weights *to = med_weights_create();
     med_status status = collect(trunk, heads, m, to);
@@ -195,7 +196,8 @@ static med_status read_file(med_lpips_file *f) {
     MED_TRY(med_weights_load(f->path, &f->weights));
     const char *model = med_weights_meta(f->weights, "medley.model");
     if (!model || strcmp(model, "lpips"))
-        return med_fail(MED_EFORMAT, "%s: not LPIPS weights of medley: medley weights import lpips makes them", f->path);
+        return med_fail(MED_EFORMAT, "%s: not LPIPS weights of medley: medley weights import lpips makes them",
+                        f->path);
     MED_TRY(find_convs(f->path, f->weights, &f->lpips));
     return find_heads(f->path, f->weights, &f->lpips);
 }

@@ -5,10 +5,65 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/memory.h"
+#include "task/report_scores.h"
 #include "task/report_style.h"
 #include "task/report_work.h"
 
+static med_score_rules rules_of(const med_report_work *work) { return (med_score_rules){.seed = work->options->seed}; }
+
 /* ---- the page ------------------------------------------------------------------------------------------------ */
+
+static void write_facts(const med_report_work *work, med_text *page) {
+    med_text_put(page, "<dl>\n");
+    med_text_append(page, &work->facts);
+    med_text_add(page, "<dt>Program</dt><dd>medley %s</dd>\n", MEDLEY_VERSION);
+    if (work->options->command_line) {
+        med_text_put(page, "<dt>This page by</dt><dd>");
+        med_text_escape(page, work->options->command_line);
+        med_text_put(page, "</dd>\n");
+    }
+    med_text_put(page, "</dl>\n");
+}
+
+static int n_cases_of(const med_score_table *t) {
+    int n = 0;
+    for (int i = 0; i < t->n; i++) {
+        bool is_new = true;
+        for (int k = 0; k < i && is_new; k++) is_new = strcmp(t->row[k].case_name, t->row[i].case_name) != 0;
+        n += is_new;
+    }
+    return n;
+}
+
+/* Evaluations: what was judged, and the headline table. */
+static void write_eval_head(const med_report_work *work, med_text *page) {
+    static const char *const titles[] = {"Synthetic images beside true ones", "Masks beside true ones",
+                                         "Registrations by landmarks"};
+    med_score_rules rules = rules_of(work);
+    int n = n_cases_of(work->scores);
+    med_text_add(page, "<p class=\"kicker\">medley report</p>\n<h1>%s</h1>\n<p class=\"lead\">%d case%s.</p>\n",
+                 titles[work->scores->kind], n, n == 1 ? "" : "s");
+    if (work->scores->kind == MED_SCORE_IMAGES)
+        med_text_put(page,
+                     "<p>Images named <strong>synthetic</strong> were computed by a neural network. No scanner made "
+                     "them; they show what is likely, not what is there, and are not for diagnosis.</p>\n");
+    med_text_append(page, &work->warnings);
+    med_text_put(page, "<h2>Scores</h2>\n");
+    med_report_headline(work->scores, &rules, page);
+    med_text_put(
+        page, "<p class=\"note\">Mean &plusmn; standard deviation over cases, and the 95 % bootstrap interval of the "
+              "mean (from 5 cases on). Cases that a model has seen in training (column seen) are left out. "
+              "<code>medley evaluate --explain</code> prints every formula.</p>\n");
+}
+
+static void write_plots(const med_report_work *work, med_text *page) {
+    med_score_rules rules = rules_of(work);
+    med_text_put(page, "<h2>Every case</h2>\n");
+    med_report_heat(work->scores, &rules, page);
+    med_report_boxes(work->scores, false, page);
+    med_report_paired(work->scores, false, page);
+    med_report_bland_altman(work->scores, page);
+}
 
 static void write_head(const med_report_work *work, const med_table_verdict *v, med_text *page) {
     med_text_put(page, "<p class=\"kicker\">medley report</p>\n<h1>");
@@ -31,9 +86,7 @@ static void write_head(const med_report_work *work, const med_table_verdict *v, 
                  "named as input. "
                  "No scanner made them; they show what is likely, not what is there, and are not for diagnosis.</p>\n");
     med_text_append(page, &work->warnings);
-    med_text_put(page, "<dl>\n");
-    med_text_append(page, &work->facts);
-    med_text_add(page, "<dt>Program</dt><dd>medley %s</dd>\n</dl>\n", MEDLEY_VERSION);
+    write_facts(work, page);
 }
 
 static void write_table(const med_report_work *work, med_text *page) {
@@ -62,19 +115,28 @@ static void write_pictures(const med_report_work *work, med_text *page) {
                        "patient&rsquo;s right "
                        "(R) is on the left; in sagittal pictures anterior (A) is on the left. Voxels keep their true "
                        "proportions.</p>\n");
-    med_report_colour_bars(page);
+    med_report_colour_bars(page, work->has_uncertainty);
     med_text_append(page, &work->pictures);
 }
 
 static void write_page(const med_report_work *work, med_text *page) {
-    med_table_verdict v = med_table_judge(work->table);
-    med_html_open(page, "medley report: synthetic scans");
-    write_head(work, &v, page);
-    if (v.n_cases) write_table(work, page);
+    med_html_open(page, "medley report");
+    if (work->table) {
+        med_table_verdict v = med_table_judge(work->table);
+        write_head(work, &v, page);
+        if (v.n_cases) write_table(work, page);
+    } else
+        write_eval_head(work, page);
+    med_text_append(page, &work->sections);
+    if (work->scores && work->scores->n) write_plots(work, page);
     if (work->pictures.n) write_pictures(work, page);
     if (work->curves.n) {
         med_text_put(page, "<h2>Training</h2>\n");
         med_text_append(page, &work->curves);
+    }
+    if (!work->table) {
+        med_text_put(page, "<h2>How it was made</h2>\n");
+        write_facts(work, page);
     }
     med_html_close(page);
 }
@@ -90,9 +152,21 @@ static med_status save_page(const med_report_work *work) {
 
 /* ---- the summary --------------------------------------------------------------------------------------------- */
 
+static med_status summarise_eval(const med_report_work *work, json_t *json, char **summary) {
+    med_score_rules rules = rules_of(work);
+    int n;
+    med_score_cell *cells = med_score_summarise(work->scores, &rules, &n);
+    json_object_set_new(json, "n_cases", json_integer(n_cases_of(work->scores)));
+    json_object_set_new(json, "cells", med_score_cells_to_json(work->scores, cells, n));
+    *summary = med_score_cells_to_text(work->scores, cells, n);
+    free(cells);
+    return MED_OK;
+}
+
 static med_status summarise(const med_report_work *work, json_t *json, char **summary) {
-    med_table_verdict v = med_table_judge(work->table);
     json_object_set_new(json, "path", json_string(work->options->out));
+    if (!work->table) return summarise_eval(work, json, summary);
+    med_table_verdict v = med_table_judge(work->table);
     json_object_set_new(json, "rows", med_table_to_json(work->table));
     json_object_set_new(json, "n_cases", json_integer(v.n_cases));
     json_object_set_new(json, "n_pairs", json_integer(v.n_pairs));
@@ -104,24 +178,49 @@ static med_status summarise(const med_report_work *work, json_t *json, char **su
 }
 
 static void work_free(med_report_work *work) {
-    med_text *texts[] = {&work->facts, &work->warnings, &work->curves, &work->pictures};
-    for (int t = 0; t < 4; t++) med_text_free(texts[t]);
+    med_text *texts[] = {&work->facts, &work->warnings, &work->curves, &work->pictures, &work->sections};
+    for (int t = 0; t < 5; t++) med_text_free(texts[t]);
+    med_score_table_free(work->scores);
     med_table_free(work->table);
     med_opponents_free(work->opponents);
     med_dataset_free(work->data);
 }
 
+/* A page that cannot be written must not cost the work before it. */
+static med_status check_writable(const char *path) {
+    med_writer *writer;
+    if (!path) return MED_OK;
+    MED_TRY(med_writer_open(path, &writer));
+    med_writer_discard(writer);
+    return MED_OK;
+}
+
+static med_status gather(med_report_work *work) {
+    const char *path = work->options->path;
+    if (work->options->n_paths > 1 || med_report_is_eval(path)) return med_report_from_eval(work);
+    if (!med_path_is_dir(path))
+        return med_fail(MED_EINPUT, "%s: %s: expected a run folder, or a folder of medley synth or medley evaluate",
+                        path, med_path_exists(path) ? "not a folder" : "not there");
+    char *run_json = med_path_join(path, "run.json");
+    work->scores = med_score_table_create(MED_SCORE_IMAGES);
+    med_status status = med_path_exists(run_json) ? med_report_from_run(work) : med_report_from_synth(work);
+    free(run_json);
+    return status;
+}
+
 med_status med_report_write(const med_report_options *options, json_t *json, char **summary) {
-    med_report_work work = {.options = options};
+    const char *const outputs[] = {options->out, options->latex, options->csv};
+    char *one[] = {(char *)options->path};
+    med_report_options o = *options;
+    med_report_work work = {.options = &o};
+    if (!o.paths) o.paths = one, o.n_paths = 1;
     *summary = NULL;
-    if (!med_path_is_dir(options->path))
-        return med_fail(MED_EINPUT, "%s: %s: expected a run folder, or a folder of medley synth", options->path,
-                        med_path_exists(options->path) ? "not a folder" : "not there");
-    char *run_json = med_path_join(options->path, "run.json");
-    med_status status = med_path_exists(run_json) ? med_report_from_run(&work) : med_report_from_synth(&work);
+    for (int i = 0; i < 3; i++) MED_TRY(check_writable(outputs[i]));
+    med_status status = gather(&work);
     if (status == MED_OK) status = save_page(&work);
+    med_score_rules rules = rules_of(&work);
+    if (status == MED_OK) status = med_report_save_tables(work.scores, &rules, o.latex, o.csv);
     if (status == MED_OK) status = summarise(&work, json, summary);
     work_free(&work);
-    free(run_json);
     return status;
 }

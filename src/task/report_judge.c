@@ -56,24 +56,51 @@ med_status med_report_fit_opponents(med_report_work *work, int fold, const med_p
 
 /* ---- scores -------------------------------------------------------------------------------------------------- */
 
-static med_status score(med_report_work *work, med_pair pair, med_method method, const med_volume *prediction,
-                        const med_volume *truth, med_case_scores *out) {
+/* The same score as a row of the long table, inputs joined as medley evaluate joins them. */
+static void add_rows(med_report_work *work, const char *case_name, med_pair pair, med_method method,
+                     const med_case_scores *scores) {
+    char *given = med_strdup("");
+    MED_MODSET_EACH (j, pair.given) {
+        char *longer = med_format("%s%s%s", given, *given ? "+" : "", work->mods.name[j]);
+        free(given);
+        given = longer;
+    }
+    for (int c = 0; med_preset_strict.columns[c].name && scores->n_slices; c++)
+        med_score_table_add(work->scores, &(med_score){.case_name = case_name,
+                                                       .facet = work->mods.name[pair.target],
+                                                       .given = given,
+                                                       .method = med_method_title(method),
+                                                       .preset = "strict",
+                                                       .metric = med_preset_strict.columns[c].name,
+                                                       .value = scores->column[c].mean,
+                                                       .n_slices = scores->n_slices,
+                                                       .slice = -1});
+    free(given);
+}
+
+/* case_name NULL: only for a caption. */
+static med_status score(med_report_work *work, const char *case_name, med_pair pair, med_method method,
+                        const med_volume *prediction, const med_volume *truth, med_case_scores *out) {
     MED_TRY(med_score_case(&med_preset_strict, prediction, truth, out));
+    if (!case_name) return MED_OK;
     med_table_add(work->table, pair.given, pair.target, method, out);
+    add_rows(work, case_name, pair, method, out);
     return MED_OK;
 }
 
-static med_status score_opponents(med_report_work *work, const med_scans *scans, med_pair pair) {
+static med_status score_opponents(med_report_work *work, const med_report_case *c, med_pair pair) {
+    const med_scans *scans = c->scans;
     const med_volume *const *inputs = (const med_volume *const *)scans->input;
     med_volume *opponent = NULL;
     med_case_scores scores;
     MED_TRY(med_opponents_mean(work->opponents, pair.target, inputs[med_modset_first(pair.given)], &opponent));
     med_status status =
-        opponent ? score(work, pair, MED_METHOD_MEAN, opponent, scans->truth[pair.target], &scores) : MED_OK;
+        opponent ? score(work, c->name, pair, MED_METHOD_MEAN, opponent, scans->truth[pair.target], &scores) : MED_OK;
     med_volume_free(opponent);
     MED_TRY(status);
     MED_TRY(med_opponents_linear(work->opponents, pair, inputs, &opponent));
-    status = opponent ? score(work, pair, MED_METHOD_LINEAR, opponent, scans->truth[pair.target], &scores) : MED_OK;
+    status =
+        opponent ? score(work, c->name, pair, MED_METHOD_LINEAR, opponent, scans->truth[pair.target], &scores) : MED_OK;
     med_volume_free(opponent);
     return status;
 }
@@ -127,8 +154,8 @@ static med_status draw(med_report_work *work, med_report_case *c, med_pair pair,
                        const med_case_scores *scores) {
     const med_volume *truth = c->scans->truth[pair.target];
     const char *target = work->mods.name[pair.target];
-    med_film films[MED_MAX_MODS + 3];
-    char *titles[MED_MAX_MODS + 3];
+    med_film films[MED_MAX_MODS + 4];
+    char *titles[MED_MAX_MODS + 4];
     int n = 0;
     MED_MODSET_EACH (j, pair.given) {
         titles[n] = med_format("input %s", work->mods.name[j]);
@@ -146,9 +173,15 @@ static med_status draw(med_report_work *work, med_report_case *c, med_pair pair,
         films[n] = (med_film){titles[n], MED_FILM_DIFFERENCE, prediction, truth};
         n++;
     }
+    if (c->sd) {
+        titles[n] = med_strdup("uncertainty");
+        films[n] = (med_film){titles[n], MED_FILM_UNCERTAINTY, c->sd, NULL};
+        n++;
+        work->has_uncertainty = true;
+    }
     if (!c->is_headed) {
         med_text_put(&work->pictures, "<h3>");
-        med_text_escape(&work->pictures, c->name);
+        med_text_escape(&work->pictures, c->heading ? c->heading : c->name);
         med_text_put(&work->pictures, "</h3>\n");
         c->is_headed = true;
     }
@@ -163,7 +196,8 @@ med_status med_report_judge(med_report_work *work, med_report_case *c, med_pair 
                             bool is_pictured) {
     const med_volume *truth = c->scans->truth[pair.target];
     med_case_scores scores;
-    if (truth) MED_TRY(score(work, pair, MED_METHOD_MODEL, prediction, truth, &scores));
-    if (truth && work->opponents) MED_TRY(score_opponents(work, c->scans, pair));
+    const char *name = c->is_scored_already ? NULL : c->name;
+    if (truth) MED_TRY(score(work, name, pair, MED_METHOD_MODEL, prediction, truth, &scores));
+    if (name && truth && work->opponents) MED_TRY(score_opponents(work, c, pair));
     return is_pictured && c->view ? draw(work, c, pair, prediction, truth ? &scores : NULL) : MED_OK;
 }

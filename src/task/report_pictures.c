@@ -92,12 +92,23 @@ static void difference_colour(double t, uint8_t rgb[3]) {
             to_byte(s < 0.5 ? 2 * s * deep[side][c] : deep[side][c] + (2 * s - 1) * (pale[side][c] - deep[side][c]));
 }
 
-static void bar_to_html(med_text *html, const char *title, bool is_difference, double lo, double hi) {
+/* t in [0,1]: black, violet, red, yellow. */
+static void uncertainty_colour(double t, uint8_t rgb[3]) {
+    static const double stop[4][3] = {{0, 0, 0}, {0.36, 0.10, 0.57}, {0.90, 0.30, 0.22}, {0.99, 0.95, 0.60}};
+    double s = 3 * fmin(fmax(t, 0), 1);
+    int from = s < 1 ? 0 : s < 2 ? 1 : 2;
+    for (int c = 0; c < 3; c++) rgb[c] = to_byte(stop[from][c] + (s - from) * (stop[from + 1][c] - stop[from][c]));
+}
+
+static void bar_to_html(med_text *html, const char *title, med_film_kind kind, double lo, double hi) {
     uint8_t pixels[3 * 256 * 12];
-    med_picture picture = {256, 12, is_difference ? 3 : 1, pixels};
+    med_picture picture = {256, 12, kind == MED_FILM_GREY ? 1 : 3, pixels};
     for (int p = 0; p < 256 * 12; p++) {
-        if (is_difference)
-            difference_colour(p % 256 / 127.5 - 1, pixels + 3 * p);
+        double t = p % 256 / 255.;
+        if (kind == MED_FILM_DIFFERENCE)
+            difference_colour(2 * t - 1, pixels + 3 * p);
+        else if (kind == MED_FILM_UNCERTAINTY)
+            uncertainty_colour(t, pixels + 3 * p);
         else
             pixels[p] = (uint8_t)(p % 256);
     }
@@ -106,10 +117,13 @@ static void bar_to_html(med_text *html, const char *title, bool is_difference, d
     med_text_add(html, "<div><span>%g</span><span>%g</span><span>%+g</span></div></div>\n", lo, (lo + hi) / 2, hi);
 }
 
-void med_report_colour_bars(med_text *html) {
+void med_report_colour_bars(med_text *html, bool with_uncertainty) {
     med_text_put(html, "<div class=\"bars\">\n");
-    bar_to_html(html, "grey value", false, -1, 1);
-    bar_to_html(html, "difference: synthetic minus truth", true, -MED_DIFFERENCE_WINDOW, MED_DIFFERENCE_WINDOW);
+    bar_to_html(html, "grey value", MED_FILM_GREY, -1, 1);
+    bar_to_html(html, "difference: synthetic minus truth", MED_FILM_DIFFERENCE, -MED_DIFFERENCE_WINDOW,
+                MED_DIFFERENCE_WINDOW);
+    if (with_uncertainty)
+        bar_to_html(html, "uncertainty: standard deviation of draws", MED_FILM_UNCERTAINTY, 0, MED_UNCERTAINTY_WINDOW);
     med_text_put(html, "</div>\n");
 }
 
@@ -124,6 +138,10 @@ typedef struct figure {
 
 static void pixel_of(const med_film *film, const int at[3], uint8_t *out) {
     double y = *med_volume_at(film->volume, at[0], at[1], at[2]);
+    if (film->kind == MED_FILM_UNCERTAINTY) {
+        uncertainty_colour(y / MED_UNCERTAINTY_WINDOW, out);
+        return;
+    }
     if (film->kind != MED_FILM_DIFFERENCE) {
         *out = to_byte((y + 1) / 2);
         return;
@@ -134,7 +152,7 @@ static void pixel_of(const med_film *film, const int at[3], uint8_t *out) {
 
 static void film_to_html(const figure *f, const med_film *film, int p, const char *alt, med_text *html) {
     int across = planes[p].across, down = planes[p].down, width = f->view->n[across], height = f->view->n[down];
-    int n_channels = film->kind == MED_FILM_DIFFERENCE ? 3 : 1, at[3];
+    int n_channels = film->kind >= MED_FILM_DIFFERENCE ? 3 : 1, at[3];
     uint8_t *pixels = med_alloc((size_t)width * (size_t)height * (size_t)n_channels);
     at[planes[p].through] = f->view->at[planes[p].through];
     for (int y = 0; y < height; y++)

@@ -1,8 +1,8 @@
 /* report_pictures.h: three orthogonal planes of several volumes side by side, as HTML.
  *
  * Radiological convention: the patient's right is on the left of axial and coronal pictures, anterior on the left of
- * sagittal ones, superior and anterior at the top. Greys show [-1,1]; differences run from blue over black to orange.
- */
+ * sagittal ones, superior and anterior at the top. Greys show [-1,1]; differences run from blue over black to orange,
+ * standard deviations from black over violet to yellow. */
 #ifndef MED_TASK_REPORT_PICTURES_H
 #define MED_TASK_REPORT_PICTURES_H
 
@@ -10,6 +10,8 @@
 #include "task/report_html.h"
 
 #define MED_DIFFERENCE_WINDOW 0.5 /* differences beyond +-this share the end colours */
+
+#define MED_UNCERTAINTY_WINDOW 0.5 /* the same for standard deviations */
 
 /* Where the planes cut and which box is shown; indices of the grid turned to LPS. */
 typedef struct med_view {
@@ -25,7 +27,8 @@ MED_CHECK med_status med_view_choose(const med_volume *label, const med_volume *
 typedef enum med_film_kind {
     MED_FILM_GREY,
     MED_FILM_MADE /* grey, headed as synthetic */,
-    MED_FILM_DIFFERENCE
+    MED_FILM_DIFFERENCE,
+    MED_FILM_UNCERTAINTY /* standard deviation over the draws */
 } med_film_kind;
 
 typedef struct med_film { /* one column of a figure */
@@ -37,7 +40,7 @@ typedef struct med_film { /* one column of a figure */
 /* A figure: one column per film, one row per plane, caption (plain text) below. */
 MED_CHECK med_status med_report_figure(med_text *html, const med_film *films, int n_films, const med_view *view,
                                        const char *caption);
-/* The two colour bars with their numbers. */
-void med_report_colour_bars(med_text *html);
+/* Colour bars with their numbers. */
+void med_report_colour_bars(med_text *html, bool with_uncertainty);
 
 #endif

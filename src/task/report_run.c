@@ -1,5 +1,6 @@
 /* report_run.c: a training run: its curves, and its model on cases of its data set. */
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
@@ -105,29 +106,39 @@ static med_status judge_subset(med_report_work *work, med_synth_model *model, me
                              .n_samples = work->options->n_samples,
                              .seed = work->options->seed};
     med_modset needed = how.given;
-    med_volume *made[MED_MAX_MODS] = {NULL};
+    med_volume *made[MED_MAX_MODS] = {NULL}, *sd[MED_MAX_MODS] = {NULL};
+    bool is_drawn = c->view && is_pictured(work, how.given), with_sd = is_drawn && how.n_samples > 1;
     const med_volume *inputs[MED_MAX_MODS] = {NULL};
     for (int p = 0; p < n; p++)
         if (med_modset_has(c->scans->observed, pairs[p].target)) how.target |= med_modset_of(pairs[p].target);
-    if ((c->scans->observed & needed) != needed || !how.target) return MED_OK;
+    if ((c->scans->observed & needed) != needed || !how.target || (c->is_scored_already && !is_drawn)) return MED_OK;
     MED_MODSET_EACH (j, how.given) inputs[j] = c->scans->input[j];
-    med_status status = med_synth_run(model, inputs, &how, made, NULL);
-    for (int p = 0; p < n && status == MED_OK; p++)
-        if (made[pairs[p].target])
-            status = med_report_judge(work, c, pairs[p], made[pairs[p].target], is_pictured(work, how.given));
-    for (int j = 0; j < MED_MAX_MODS; j++) med_volume_free(made[j]);
+    med_status status = med_synth_run(model, inputs, &how, made, with_sd ? sd : NULL);
+    for (int p = 0; p < n && status == MED_OK; p++) {
+        c->sd = sd[pairs[p].target];
+        if (made[pairs[p].target]) status = med_report_judge(work, c, pairs[p], made[pairs[p].target], is_drawn);
+    }
+    for (int j = 0; j < MED_MAX_MODS; j++) {
+        med_volume_free(made[j]);
+        med_volume_free(sd[j]);
+    }
     return status;
 }
 
-static med_status judge_case(med_report_work *work, med_synth_model *model, const med_case *c, bool is_shown,
+/* heading NULL: score the case; else draw it. */
+static med_status judge_case(med_report_work *work, med_synth_model *model, const med_case *c, const char *heading,
                              const pair_plan *plan) {
     med_scans scans;
     med_view view;
     med_modset observed = med_scans_observed(work->data, c, &work->mods);
     if (med_modset_count(observed) < 2) return MED_OK;
     MED_TRY(med_scans_load(c, &work->mods, observed, &scans));
-    med_status status = is_shown ? med_report_choose_view(c, &scans, &view) : MED_OK;
-    med_report_case one = {.name = c->name, .scans = &scans, .view = is_shown ? &view : NULL};
+    med_status status = heading ? med_report_choose_view(c, &scans, &view) : MED_OK;
+    med_report_case one = {.name = c->name,
+                           .scans = &scans,
+                           .view = heading ? &view : NULL,
+                           .heading = heading,
+                           .is_scored_already = heading != NULL};
     for (int p = 0, n; p < plan->n && status == MED_OK; p += n) {
         for (n = 1; p + n < plan->n && plan->pairs[p + n].given == plan->pairs[p].given;) n++;
         status = judge_subset(work, model, &one, plan->pairs + p, n);
@@ -136,31 +147,63 @@ static med_status judge_case(med_report_work *work, med_synth_model *model, cons
     return status;
 }
 
-/* The n cases with the most modalities, earlier ones first. */
-static void choose_shown(const med_report_work *work, const int *cases, int n_cases, int n_shown, bool *is_shown) {
-    for (int turn = 0; turn < n_shown; turn++) {
-        int best = -1, best_count = -1;
-        for (int c = 0; c < n_cases; c++) {
-            int count = med_modset_count(med_scans_observed(work->data, &work->data->cases[cases[c]], &work->mods));
-            if (!is_shown[c] && count > best_count) best = c, best_count = count;
+typedef struct ranked_case {
+    int index;
+    double psnr; /* of the model, mean over the case's pairs */
+} ranked_case;
+
+static int by_psnr(const void *a, const void *b) {
+    const ranked_case *x = a, *y = b;
+    if (x->psnr != y->psnr) return x->psnr < y->psnr ? -1 : 1;
+    return x->index - y->index;
+}
+
+/* Cases with a score, worst first; returns how many. */
+static int rank_cases(const med_report_work *work, const int *cases, int n_cases, ranked_case *out) {
+    int n = 0;
+    for (int c = 0; c < n_cases; c++) {
+        double sum = 0, n_values = 0;
+        for (int i = 0; i < work->scores->n; i++) {
+            const med_score *row = &work->scores->row[i];
+            bool is_counted = !strcmp(row->method, med_method_title(MED_METHOD_MODEL)) &&
+                              !strcmp(row->metric, "psnr") &&
+                              !strcmp(row->case_name, work->data->cases[cases[c]].name) && isfinite(row->value);
+            if (is_counted) sum += row->value, n_values++;
         }
-        if (best >= 0) is_shown[best] = true;
+        if (n_values > 0) out[n++] = (ranked_case){cases[c], sum / n_values};
     }
+    qsort(out, (size_t)n, sizeof *out, by_psnr);
+    return n;
+}
+
+static med_status draw_cases(med_report_work *work, med_synth_model *model, const int *cases, int n_cases,
+                             const pair_plan *plan) {
+    ranked_case *ranked = med_alloc(sizeof *ranked * (size_t)(n_cases + 1));
+    int n = rank_cases(work, cases, n_cases, ranked);
+    int n_shown = work->options->n_pictured < n ? work->options->n_pictured : n;
+    med_status status = MED_OK;
+    for (int turn = 0; turn < n_shown && status == MED_OK; turn++) {
+        const ranked_case *r = &ranked[med_report_rank(turn, n_shown, n)];
+        const med_case *c = &work->data->cases[r->index];
+        char *heading = med_format("%s case of %d: %s, mean PSNR %.2f dB", med_report_rank_name(turn, n_shown), n,
+                                   c->name, r->psnr);
+        status = judge_case(work, model, c, heading, plan);
+        free(heading);
+    }
+    free(ranked);
+    return status;
 }
 
 static med_status judge_cases(med_report_work *work, med_synth_model *model, const int *cases, int n_cases,
                               const pair_plan *plan) {
-    bool *is_shown = med_alloc(sizeof(bool) * (size_t)(n_cases + 1));
-    choose_shown(work, cases, n_cases, work->options->n_pictured, is_shown);
     med_progress *progress = med_progress_start("synthesise and score", n_cases);
     med_status status = MED_OK;
     for (int c = 0; c < n_cases && status == MED_OK; c++) {
-        status = judge_case(work, model, &work->data->cases[cases[c]], is_shown[c], plan);
+        status = judge_case(work, model, &work->data->cases[cases[c]], NULL, plan);
         med_progress_update(progress, c + 1, "%s", work->data->cases[cases[c]].name);
     }
     med_progress_end(progress);
-    free(is_shown);
-    return status;
+    return status == MED_OK ? draw_cases(work, model, cases, n_cases, plan) : status;
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------- */

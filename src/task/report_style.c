@@ -45,6 +45,11 @@ const char med_report_style[] =
     "svg .s0{stroke:var(--a)}svg .s1{stroke:var(--b)}svg text.s0{fill:var(--a);stroke:none}svg text.s1{"
     "fill:var(--b);stroke:none}\n"
     "figcaption{font-size:.9rem}\n"
+    ".plots{grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr))}\n"
+    "svg .point{fill:var(--a);fill-opacity:.55}svg .box{fill:var(--line);fill-opacity:.7}\n"
+    "svg .median{stroke:var(--b);stroke-width:2;fill:none}svg .pair{stroke:var(--muted);stroke-opacity:.5;fill:none}\n"
+    ".heat caption{text-align:left;font-weight:600;padding:.3rem 0}\n"
+    "details{margin:.8rem 0}summary{cursor:pointer}pre{overflow-x:auto;font-size:.75rem;line-height:1.35}\n"
     /* pictures */
     "figure.planes{margin:0 0 1.6rem}\n"
     ".films{display:grid;gap:2px;background:#000;color:#d5dae0;padding:6px;border-radius:4px;"

@@ -25,6 +25,8 @@ static const struct {
     [MED_METHOD_LINEAR] = {"linear", "linear map"},
 };
 
+const char *med_method_title(med_method method) { return methods[method].title; }
+
 typedef struct cell { /* one method of one pair: a value per case and score */
     int n;
     double *value[N_SCORES];

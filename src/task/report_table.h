@@ -9,6 +9,8 @@
 
 typedef enum med_method { MED_METHOD_MODEL, MED_METHOD_MEAN, MED_METHOD_LINEAR, MED_N_METHODS } med_method;
 
+const char *med_method_title(med_method method); /* "MMHVAE", "mean image", "linear map" */
+
 typedef struct med_mod_list { /* modalities in the order of the report */
     int n;
     char name[MED_MAX_MODS][MED_MOD_NAME];

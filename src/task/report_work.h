@@ -5,15 +5,25 @@
 #include "task/opponents.h"
 #include "task/report.h"
 #include "task/report_pictures.h"
+#include "task/score_table.h"
 
 typedef struct med_report_work {
     const med_report_options *options;
     med_mod_list mods;
     med_dataset *data;        /* NULL: none known */
     med_opponents *opponents; /* NULL: no training cases known */
-    med_table *table;
-    med_text facts, warnings, curves, pictures;
+    med_table *table;         /* NULL for evaluations */
+    med_score_table *scores;  /* the same scores in long form; for evaluations all there is */
+    med_text facts, warnings, curves, pictures, sections;
+    bool has_uncertainty; /* among the pictures */
 } med_report_work;
+
+/* A folder with per_case.csv, or a table itself. */
+bool med_report_is_eval(const char *path);
+MED_CHECK med_status med_report_from_eval(med_report_work *work);
+/* Index, from worst (0) to best (n-1), of picture `turn` of `n_turns`: worst, evenly spaced, best. */
+int med_report_rank(int turn, int n_turns, int n);
+const char *med_report_rank_name(int turn, int n_turns); /* "Worst", "Median", ... */
 
 /* Fill work: run folder; folder of synthetic images. */
 MED_CHECK med_status med_report_from_run(med_report_work *work);
@@ -29,7 +39,10 @@ typedef struct med_report_case {
     const char *name;
     const med_scans *scans;
     const med_view *view;
+    const char *heading; /* NULL: the name */
     bool is_headed;
+    bool is_scored_already; /* only pictures are wanted */
+    const med_volume *sd;   /* of the prediction at work over its draws; NULL: none */
 } med_report_case;
 
 /* The view of a case: through the tumour of CASE-label.nii.gz where there is one on the same grid. */

@@ -169,17 +169,23 @@ bool med_score_is_count(const char *metric) {
     return is_same(metric, "n") || !strncmp(metric, "n_", 2) || !strncmp(metric, "surface_", 8);
 }
 
-void med_score_print_number(FILE *to, int width, const char *metric, double value) {
+void med_score_format(char out[32], const char *metric, double value) {
     if (isnan(value))
-        fprintf(to, " %*s", width, "n/a");
+        strcpy(out, "n/a");
     else if (isinf(value))
-        fprintf(to, " %*s", width, value > 0 ? "inf" : "-inf");
+        strcpy(out, value > 0 ? "inf" : "-inf");
     else if (med_score_is_share(metric))
-        fprintf(to, " %*.1f%%", width - 1, 100 * value);
+        snprintf(out, 32, "%.1f%%", 100 * value);
     else if (fabs(value) >= 1e5 || (value != 0 && fabs(value) < 1e-3))
-        fprintf(to, " %*.3g", width, value);
+        snprintf(out, 32, "%.3g", value);
     else
-        fprintf(to, " %*.*f", width, fabs(value) >= 100 ? 2 : fabs(value) >= 10 ? 3 : 4, value);
+        snprintf(out, 32, "%.*f", fabs(value) >= 100 ? 2 : fabs(value) >= 10 ? 3 : 4, value);
+}
+
+void med_score_print_number(FILE *to, int width, const char *metric, double value) {
+    char text[32];
+    med_score_format(text, metric, value);
+    fprintf(to, " %*s", width, text);
 }
 
 static bool has_same_heading(const med_score_cell *a, const med_score_cell *b) {

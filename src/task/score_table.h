@@ -80,6 +80,8 @@ char *med_score_cells_to_text(const med_score_table *t, const med_score_cell *ce
 bool med_score_is_share(const char *metric);          /* printed in percent */
 bool med_score_is_count(const char *metric);          /* a size, not a score: in files, not in tables for people */
 bool med_score_is_reconstruction(const med_score *s); /* the target was among the model's inputs */
+/* "n/a", "inf", "87.1%", or four digits or so. */
+void med_score_format(char out[32], const char *metric, double value);
 void med_score_print_number(FILE *to, int width, const char *metric, double value);
 
 #endif

@@ -164,7 +164,8 @@ static void wrong_files_are_refused(void **state) {
     assert_program(2, "features.10.weight is 128x256x3x3, expected 256x256x3x3",
                    "weights import lpips --trunk %s/narrow.safetensors --heads %s/alex.safetensors", folder, folder);
     assert_program(2, "expected 0 or more",
-                   "weights import lpips --trunk %s/alexnet.safetensors --heads %s/negative.safetensors", folder, folder);
+                   "weights import lpips --trunk %s/alexnet.safetensors --heads %s/negative.safetensors", folder,
+                   folder);
     assert_program(2, "no tensor features.0.weight",
                    "weights import lpips --trunk %s/alex.safetensors --heads %s/alex.safetensors", folder, folder);
     assert_program(2, "only weights to import are lpips", "weights import inception");

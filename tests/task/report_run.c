@@ -131,9 +131,28 @@ static void the_page_tells_where_it_comes_from(void **state) {
     assert_non_null(strstr(text, "medley train &lt;x&gt;"));
     assert_non_null(strstr(text, "test part of fold 0, 2 cases"));
     assert_non_null(strstr(text, "class=\"series s0\""));
-    assert_non_null(strstr(text, "<h3>c3</h3>")); /* the whole case is the one in pictures */
-    assert_null(strstr(text, "<h3>c4</h3>"));
+    assert_non_null(strstr(text, "Worst case of 2: c")); /* one picture: of the worst */
+    assert_null(strstr(text, "Best case"));
+    assert_null(strstr(text, ">uncertainty<"));
     assert_null(strstr(text, "are also training cases"));
+    free(text);
+    med_file_unmap(&page);
+    json_decref(json);
+}
+
+static void several_draws_show_their_spread(void **state) {
+    (void)state;
+    med_report_options o = options();
+    o.n_pictured = 2;
+    o.n_samples = 2;
+    json_t *json = report(&o);
+    med_mapping page;
+    assert_ok(med_file_map(o.out, &page));
+    char *text = strndup((const char *)page.data, page.size);
+    assert_non_null(strstr(text, ">uncertainty<"));
+    assert_non_null(strstr(text, "Worst case of 2"));
+    assert_non_null(strstr(text, "Best case of 2"));
+    assert_int_equal(n_cases(find_row(json, "us", "t2", "mmhvae")), 2); /* drawn cases count once */
     free(text);
     med_file_unmap(&page);
     json_decref(json);
@@ -185,6 +204,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pair_is_asked_of_the_cases_that_have_it),
         cmocka_unit_test(the_page_tells_where_it_comes_from),
+        cmocka_unit_test(several_draws_show_their_spread),
         cmocka_unit_test(options_choose_cases_and_subsets),
         cmocka_unit_test(a_moved_data_set_is_found_by_option),
         cmocka_unit_test(bad_choices_are_named),
