@@ -1,8 +1,10 @@
 /* report.c: medley report: one page with curves, scores and pictures. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "cmd/command.h"
 #include "task/report.h"
+#include "task/report_proxy.h"
 
 static const med_option options[] = {
     MED_OPT_TEXT(med_report_options, "output", out, "FILE", "the page to write (HTML, nothing beside it is needed)"),
@@ -31,7 +33,16 @@ static void set_defaults(void *config) {
                                                          .n_samples = 1};
 }
 
+static med_status run_proxy(med_cli *cli) {
+    char *table;
+    MED_TRY(med_report_proxy(cli->n_args - 1, cli->args + 1, cli->report, &table));
+    if (!cli->is_json) fputs(table, stdout);
+    free(table);
+    return MED_OK;
+}
+
 static med_status run(med_cli *cli) {
+    if (!strcmp(cli->args[0], "proxy")) return run_proxy(cli);
     med_report_options *o = cli->config;
     char *summary;
     o->path = cli->args[0];
@@ -48,7 +59,7 @@ static med_status run(med_cli *cli) {
 const med_command med_cmd_report = {
     .name = "report",
     .summary = "show how good synthetic images are: curves, scores and pictures in one page",
-    .usage = "RUN|DIR|EVAL...",
+    .usage = "RUN|DIR|EVAL...|proxy EVAL...",
     .example = "medley report scores/ -o report.html --latex table.tex",
     .min_args = 1,
     .max_args = 64,

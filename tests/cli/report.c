@@ -46,7 +46,7 @@ static void unusable_input_is_one_line(void **state) {
 
 static void wrong_usage_is_one_line(void **state) {
     (void)state;
-    refuses("usage is medley report RUN|DIR|EVAL...", "");
+    refuses("usage is medley report RUN|DIR|EVAL...|proxy EVAL...", "");
     refuses("--part", "/nowhere --part exam");
     refuses("--cases", "/nowhere --cases -1");
     refuses("did you mean '--subsets'", "/nowhere --subset all");

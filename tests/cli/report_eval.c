@@ -105,6 +105,34 @@ static void methods_beside_each_other(void **state) {
     free(words);
 }
 
+static void put(const char *name, const char *text) {
+    char *path = med_path_join(folder, name);
+    assert_ok(med_file_write(path, text, strlen(text)));
+    free(path);
+}
+
+/* PSNR ranks the models as Dice does, L1 (lower is better) the other way round. */
+static void scores_that_follow_the_task(void **state) {
+    (void)state;
+    put("i.csv", "case,modality,given,method,preset,metric,value,seen_in_training\n"
+                 "x,t2,us,a,strict,psnr,20,no\nx,t2,us,b,strict,psnr,22,no\nx,t2,us,c,strict,psnr,21,no\n"
+                 "y,t2,us,a,strict,psnr,99,yes\nx,t2,us,d,strict,psnr,30,no\n"
+                 "x,t2,us,a,strict,l1,0.3,no\nx,t2,us,b,strict,l1,0.1,no\nx,t2,us,c,strict,l1,0.2,no\n");
+    put("s.csv", "case,class,method,metric,value\nx,mean,a,dice,0.5\nx,mean,b,dice,0.9\nx,mean,c,dice,0.8\n"
+                 "x,1,c,dice,0.1\n");
+    program_result r = program_run("report proxy %s/i.csv %s/s.csv --json", folder, folder);
+    if (r.exit_code) fail_msg("exit %d: %s", r.exit_code, r.err);
+    const json_t *list = json_object_get(r.json, "correlations");
+    assert_int_equal(json_array_size(list), 2);
+    assert_true(json_number_value(json_object_get(json_array_get(list, 0), "spearman")) == 1);
+    assert_true(json_number_value(json_object_get(json_array_get(list, 1), "spearman")) == -1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(r.json, "unpaired"), 0)), "d");
+    program_free(&r);
+    assert_program(2, "needs both", "report proxy %s/i.csv", folder);
+    assert_program(2, "2 models are in both", "report proxy %s/i.csv %s/two.csv", folder,
+                   (put("two.csv", "case,class,method,metric,value\nx,mean,a,dice,0.5\nx,mean,b,dice,0.9\n"), folder));
+}
+
 static void unusable_output_is_found_first(void **state) {
     (void)state;
     assert_program(2, "/proc/page.html", "report %s/images -o /proc/page.html", folder);
@@ -126,6 +154,7 @@ int main(void) {
         cmocka_unit_test(images),
         cmocka_unit_test(masks_and_registrations),
         cmocka_unit_test(methods_beside_each_other),
+        cmocka_unit_test(scores_that_follow_the_task),
         cmocka_unit_test(unusable_output_is_found_first),
     };
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
