@@ -45,6 +45,7 @@ const char med_report_style[] =
     "svg .s0{stroke:var(--a)}svg .s1{stroke:var(--b)}svg text.s0{fill:var(--a);stroke:none}svg text.s1{"
     "fill:var(--b);stroke:none}\n"
     "figcaption{font-size:.9rem}\n"
+    ".curves figure svg{max-width:34rem}\n"
     ".plots{grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr))}\n"
     "svg .point{fill:var(--a);fill-opacity:.55}svg .box{fill:var(--line);fill-opacity:.7}\n"
     "svg .median{stroke:var(--b);stroke-width:2;fill:none}svg .pair{stroke:var(--muted);stroke-opacity:.5;fill:none}\n"
