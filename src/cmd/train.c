@@ -9,7 +9,9 @@ typedef struct config {
     const char *preset;
     med_strings set;
     int epochs, steps;
-    bool is_resumed;
+    bool is_resumed, is_check;
+    const char *init, *max_memory;
+    int skip_nonfinite;
 } config;
 
 static const med_option options[] = {
@@ -21,6 +23,12 @@ static const med_option options[] = {
     MED_OPT_INT(config, "steps", steps, 0, 1000000000,
                 "steps of the optimiser instead of epochs (0: as the preset says)"),
     MED_OPT_FLAG(config, "resume", is_resumed, "continue the training in RUN"),
+    MED_OPT_TEXT(config, "init", init, "WEIGHTS",
+                 "begin with these weights, ours or the release's: parts that fit are taken, others are listed"),
+    MED_OPT_TEXT(config, "max-memory", max_memory, "SIZE", "memory the training may take: 2G, 500M (default: any)"),
+    MED_OPT_INT(config, "skip-nonfinite", skip_nonfinite, 0, 1000000000,
+                "steps without finite loss that are passed over before the training stops"),
+    MED_OPT_FLAG(config, "check", is_check, "only read every case and print the plan; RUN is not needed"),
     MED_OPT_END,
 };
 
@@ -40,19 +48,25 @@ static void catch_signals(void) {
 
 static med_status run(med_cli *cli) {
     const config *c = cli->config;
+    if (!c->is_check && cli->n_args < 2)
+        return med_fail(MED_EUSAGE, "medley train DATA RUN: RUN, the folder to write, is missing");
     med_train_options o = {.data = cli->args[0],
-                           .run = cli->args[1],
+                           .run = c->is_check ? NULL : cli->args[1],
                            .preset = c->preset,
                            .set = c->set,
                            .epochs = c->epochs,
                            .steps = c->steps,
                            .is_resumed = c->is_resumed,
+                           .is_check = c->is_check,
+                           .init = c->init,
+                           .skip_nonfinite = c->skip_nonfinite,
                            .seed = cli->seed,
                            .command_line = cli->command_line,
                            .stop = &stop};
+    if (c->max_memory) MED_TRY(med_train_parse_memory(c->max_memory, &o.max_memory));
     catch_signals();
     MED_TRY(med_train(&o, cli->report));
-    if (!cli->is_json && !cli->is_quiet) printf("%s\n", json_string_value(json_object_get(cli->report, "weights")));
+    if (!c->is_check && !cli->is_json && !cli->is_quiet) printf("%s\n", json_string_value(json_object_get(cli->report, "weights")));
     return MED_OK;
 }
 
@@ -61,7 +75,7 @@ const med_command med_cmd_train = {
     .summary = "train a network on a data set with missing modalities",
     .usage = "DATA RUN",
     .example = "medley train phantom run --preset tiny",
-    .min_args = 2,
+    .min_args = 1,
     .max_args = 2,
     .options = options,
     .config_size = sizeof(config),

@@ -113,9 +113,9 @@ static void load_task(void *context, int index) {
 
 /* ---- how much memory it will take, from headers alone ---- */
 
-static med_status count_values(const med_dataset *d, const med_case *c, const loaded_case *to,
-                               const med_loader_config *config, size_t *n_values) {
-    char *path = med_case_path(c, d->mods[med_modset_first(to->observed)], NULL);
+static med_status count_values(const med_dataset *d, const med_case *c, const med_loader_config *config,
+                               size_t *n_values) {
+    char *path = med_case_path(c, d->mods[med_modset_first(c->observed)], NULL);
     med_volume *header = NULL;
     med_status status = med_volume_load_header(path, &header);
     free(path);
@@ -130,7 +130,8 @@ static med_status count_values(const med_dataset *d, const med_case *c, const lo
                     for (int a = 0; a < 3; a++)
                         if (strchr(pairs[p], code[a])) slices = header->grid.n[a];
         }
-        size_t images = (size_t)(med_modset_count(to->observed) + med_modset_count(to->has_target));
+        size_t images = (size_t)med_modset_count(c->observed);
+        MED_MODSET_EACH (j, c->observed) images += med_case_has_target(c, d->mods[j]);
         *n_values += images * (size_t)slices * (size_t)config->height * (size_t)config->width;
     }
     med_volume_free(header);
@@ -158,7 +159,7 @@ static med_status load_all(load_job *job) {
         if (!c->observed) return med_fail(MED_EFORMAT, "%s: case '%s' has no image", job->d->path, c->name);
         MED_MODSET_EACH (j, c->observed)
             if (med_case_has_target(c, job->d->mods[j])) to->has_target |= med_modset_of(j);
-        MED_TRY(count_values(job->d, c, to, job->config, &n_values));
+        MED_TRY(count_values(job->d, c, job->config, &n_values));
     }
     MED_TRY(choose_storage(l, job->config, n_values));
     job->outcome = med_alloc((size_t)(l->n_cases ? l->n_cases : 1) * sizeof *job->outcome);
@@ -171,6 +172,14 @@ static med_status load_all(load_job *job) {
 }
 
 /* ---- public ---- */
+
+med_status med_loader_measure(const med_dataset *d, const int *cases, int n_cases, const med_loader_config *config,
+                              size_t *n_bytes) {
+    size_t n_values = 0;
+    for (int i = 0; i < n_cases; i++) MED_TRY(count_values(d, &d->cases[cases[i]], config, &n_values));
+    *n_bytes = n_values * sizeof(uint16_t);
+    return MED_OK;
+}
 
 med_status med_loader_create(const med_dataset *d, const int *cases, int n_cases, const med_loader_config *config,
                              med_loader **out) {

@@ -22,6 +22,9 @@ typedef struct med_loader med_loader; /* owned; med_loader_free */
  * MED_EINPUT, MED_EFORMAT as for loading; MED_ENOMEM: even 16 bits exceed the budget (says by how much). */
 MED_CHECK med_status med_loader_create(const med_dataset *d, const int *cases, int n_cases,
                                        const med_loader_config *config, med_loader **out);
+/* Bytes that these volumes take at least (in 16 bits), from headers alone. */
+MED_CHECK med_status med_loader_measure(const med_dataset *d, const int *cases, int n_cases, const med_loader_config *config,
+                                        size_t *n_bytes);
 void med_loader_free(med_loader *loader);
 
 int med_loader_n_cases(const med_loader *loader);

@@ -177,7 +177,8 @@ static med_val draw(med_graph *g, const med_mmhvae_config *c, med_mmhvae_pass_op
     med_val experts[MED_MAX_MODS + 1] = {prior};
     int n_experts = 1;
     MED_MODSET_EACH(j, o.given) experts[n_experts++] = posterior[j];
-    med_val q = med_poe(g, experts, n_experts, 0);
+    med_val q = out->q[level] = med_poe(g, experts, n_experts, 0);
+    out->prior[level] = prior;
     med_shape shape = med_mmhvae_noise_shape(c, level, n);
     if (o.temperature == 0) return med_slice(g, q, 1, 0, shape.dim[1]);
 
@@ -231,16 +232,16 @@ static med_val image_decoder(med_graph *g, const med_mmhvae_config *c, med_val z
 
 void med_mmhvae_generate(med_graph *g, const med_mmhvae_config *c, const med_mmhvae_features *f, int n,
                          med_mmhvae_pass_options o, med_mmhvae_pass *out) {
-    for (int l = 0; l < MED_MAX_LEVELS; l++) out->eps[l] = out->kl[l] = MED_NONE;
+    for (int l = 0; l < MED_MAX_LEVELS; l++) out->eps[l] = out->kl[l] = out->z[l] = out->q[l] = out->prior[l] = MED_NONE;
     for (int j = 0; j < MED_MAX_MODS; j++) out->out[j] = MED_NONE;
 
-    med_val z = draw(g, c, o, 0, n, med_fill(g, med_shape_2(n, 4 * c->max), 0), f->top, out);
+    med_val z = out->z[0] = draw(g, c, o, 0, n, med_fill(g, med_shape_2(n, 4 * c->max), 0), f->top, out);
     int h_min = c->height >> c->pools, w_min = c->width >> c->pools;
     med_scope_push(g, "top");
     z = normed_linear(g, "generate", z, (int64_t)c->max * h_min * w_min);
     med_scope_pop(g);
     z = med_reshape(g, z, med_shape_4(n, c->max, h_min, w_min));
-    for (int i = 0; i < c->pools; i++) z = level_down(g, c, f, n, o, i, z, out);
+    for (int i = 0; i < c->pools; i++) z = out->z[i + 1] = level_down(g, c, f, n, o, i, z, out);
 
     MED_MODSET_EACH(j, o.target) {
         med_scope_push(g, "head/%s", c->mods[j]);

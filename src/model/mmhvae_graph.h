@@ -12,11 +12,13 @@ typedef struct med_mmhvae_features {
 } med_mmhvae_features;
 
 /* One run of the generative path. eps: inputs of standard normal noise, [N, 2*max] then [N, c_u/2, H_u, W_u];
- * MED_NONE at temperature 0. kl: [1] per level, summed over batch and map. out: masked images [N,1,H,W] of `target`. */
+ * MED_NONE at temperature 0. kl: [1] per level, summed over batch and map. z: latents; q, prior: the Gaussians [m | s] that they were drawn from and compared with.
+ * out: masked images [N,1,H,W] of `target`. */
 typedef struct med_mmhvae_pass {
     med_val eps[MED_MAX_LEVELS];
     med_val kl[MED_MAX_LEVELS];
     med_val kl_marginal[MED_MAX_MODS][MED_MAX_LEVELS]; /* only when asked for */
+    med_val z[MED_MAX_LEVELS], q[MED_MAX_LEVELS], prior[MED_MAX_LEVELS];
     med_val out[MED_MAX_MODS];
 } med_mmhvae_pass;
 

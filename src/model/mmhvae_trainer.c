@@ -1,14 +1,17 @@
-/* mmhvae_trainer.c: the step. One plan per (observed, subset, slices, adversarial phase), all in one workspace. */
+/* mmhvae_trainer.c: the step. The network runs slice by slice: instance norms keep slices apart, so gradients are sums over
+ * slices, added in their order whatever was computed at the same time. Slices computed at the same time have a lane each:
+ * plans of their own, one per (observed, subset, adversarial phase), in a workspace of their own. */
 #include "model/mmhvae_trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "engine/plan.h"
-
-enum { MAX_LEAVES = 2 * MED_MAX_MODS };
+#include "model/mmhvae_diagnose.h"
 
 typedef struct step_plan {
     struct step_plan *next;
@@ -21,13 +24,21 @@ typedef struct step_plan {
     float *noise[MED_MAX_PASSES][MED_MAX_LEVELS];
 } step_plan;
 
+typedef struct lane {
+    med_workspace *workspace;
+    step_plan *plans, *current;
+    med_status status;
+    char message[600]; /* messages belong to threads: kept here */
+} lane;
+
 struct med_mmhvae_trainer {
     med_mmhvae_config config;
     med_trainer_options options;
     med_weights *weights, *discriminators, *gradients, *state;
-    med_workspace *workspace;
-    step_plan *plans;
-    size_t n_activation_bytes;
+    med_weights *average; /* moving average of weights; NULL: none */
+    int n_lanes;
+    lane *lanes;
+    size_t n_activation_bytes; /* of one lane */
 };
 
 static const char discriminator_prefix[] = "disc/";
@@ -56,13 +67,29 @@ static med_status add_state(med_mmhvae_trainer *t, const med_weights *params) {
     return MED_OK;
 }
 
+static med_status add_average(med_mmhvae_trainer *t) {
+    t->average = med_weights_create();
+    for (int i = 0; i < med_weights_count(t->weights); i++) {
+        const med_tensor *p = med_weights_at(t->weights, i);
+        med_tensor *a;
+        MED_TRY(med_weights_add(t->average, p->name, MED_F32, p->shape, &a));
+        memcpy(a->data, p->data, (size_t)med_shape_count(p->shape) * sizeof(float));
+        char *name = med_format("train/ema/%s", p->name);
+        med_status status = med_weights_add_view(t->state, name, MED_F32, p->shape, a->data);
+        free(name);
+        MED_TRY(status);
+    }
+    return MED_OK;
+}
+
 static med_status init(med_mmhvae_trainer *t) {
     for (int j = 0; j < t->config.n_mods && t->options.discriminator.ndf > 0; j++)
         MED_TRY(med_discriminator_init(t->options.discriminator, t->config.mods[j], t->options.seed, t->discriminators));
     med_tensor *steps;
     MED_TRY(med_weights_add(t->state, "opt/steps", MED_I64, med_shape_1(2), &steps));
     MED_TRY(add_state(t, t->weights));
-    return add_state(t, t->discriminators);
+    MED_TRY(add_state(t, t->discriminators));
+    return t->options.ema > 0 ? add_average(t) : MED_OK;
 }
 
 med_status med_mmhvae_trainer_create(const med_mmhvae_config *c, med_trainer_options o, med_weights *weights,
@@ -74,7 +101,9 @@ med_status med_mmhvae_trainer_create(const med_mmhvae_config *c, med_trainer_opt
     t->discriminators = med_weights_create();
     t->gradients = med_weights_create();
     t->state = med_weights_create();
-    t->workspace = med_workspace_create();
+    t->n_lanes = o.n_micro;
+    t->lanes = med_alloc((size_t)t->n_lanes * sizeof *t->lanes);
+    for (int i = 0; i < t->n_lanes; i++) t->lanes[i].workspace = med_workspace_create();
     med_status status = init(t);
     if (status != MED_OK) {
         med_mmhvae_trainer_free(t);
@@ -93,17 +122,23 @@ static void free_plan(step_plan *p) {
     free(p);
 }
 
-void med_mmhvae_trainer_free(med_mmhvae_trainer *t) {
-    if (!t) return;
-    for (step_plan *p = t->plans, *next; p; p = next) {
+static void free_lane(lane *l) {
+    for (step_plan *p = l->plans, *next; p; p = next) {
         next = p->next;
         free_plan(p);
     }
+    med_workspace_free(l->workspace);
+}
+
+void med_mmhvae_trainer_free(med_mmhvae_trainer *t) {
+    if (!t) return;
+    for (int i = 0; i < t->n_lanes; i++) free_lane(&t->lanes[i]);
+    free(t->lanes);
     med_weights_free(t->weights);
     med_weights_free(t->discriminators);
     med_weights_free(t->gradients);
     med_weights_free(t->state);
-    med_workspace_free(t->workspace);
+    med_weights_free(t->average);
     free(t);
 }
 
@@ -179,30 +214,30 @@ static med_status bind_noise(const med_mmhvae_trainer *t, step_plan *p) {
     return MED_OK;
 }
 
-static med_status build(med_mmhvae_trainer *t, step_plan *p) {
+static med_status build(med_mmhvae_trainer *t, lane *l, step_plan *p) {
     p->graph = med_graph_create();
     med_mmhvae_objective(p->graph, &t->config, t->options.discriminator, p->key, &p->values);
     MED_TRY(med_graph_status(p->graph));
     add_gradients(p);
     mark_outputs(p, &t->config);
-    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = t->workspace, .is_reference = t->options.is_reference}, &p->plan));
+    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = l->workspace, .is_reference = t->options.is_reference}, &p->plan));
     MED_TRY(bind_parameters(t, p));
     if (med_plan_bytes(p->plan) > t->n_activation_bytes) t->n_activation_bytes = med_plan_bytes(p->plan);
     return bind_noise(t, p);
 }
 
-static med_status find_plan(med_mmhvae_trainer *t, med_mmhvae_step_key key, step_plan **out) {
-    for (*out = t->plans; *out; *out = (*out)->next)
+static med_status find_plan(med_mmhvae_trainer *t, lane *l, med_mmhvae_step_key key, step_plan **out) {
+    for (*out = l->plans; *out; *out = (*out)->next)
         if (same_key(&(*out)->key, &key)) return MED_OK;
     step_plan *p = med_alloc(sizeof *p);
     p->key = key;
-    med_status status = build(t, p);
+    med_status status = build(t, l, p);
     if (status != MED_OK) {
         free_plan(p);
         return status;
     }
-    p->next = t->plans;
-    *out = t->plans = p;
+    p->next = l->plans;
+    *out = l->plans = p;
     return MED_OK;
 }
 
@@ -269,10 +304,8 @@ static void update(med_mmhvae_trainer *t, const step_plan *plan, med_optimizer_c
     }
 }
 
-/* Of the piece of the batch that begins at slice `first`. */
-static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_input *in, int first) {
-    int left = in->n - first, n = left < t->options.n_micro ? left : t->options.n_micro;
-    med_mmhvae_step_key key = {.n = n, .observed = in->observed, .is_adversarial = in->w_dis != 0,
+static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_input *in) {
+    med_mmhvae_step_key key = {.n = 1, .observed = in->observed, .is_adversarial = in->w_dis != 0,
                                .trains_discriminators = in->trains_discriminators, .smooth_l1 = t->options.smooth_l1};
     key.given[key.n_passes++] = in->observed;
     if (in->anchor >= 0) key.given[key.n_passes++] = med_modset_of(in->anchor);
@@ -280,48 +313,116 @@ static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_in
     return key;
 }
 
-/* *last: the plan of the last piece; all of them have the same parameters. */
-static med_status run_pieces(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r, step_plan **last) {
-    med_mmhvae_step_key key;
-    for (int first = 0; first < in->n; first += key.n) {
-        key = key_of(t, in, first);
-        MED_TRY(find_plan(t, key, last));
-        step_plan *p = *last;
-        p->share = (float)key.n / (float)in->n;
+typedef struct slice_job {
+    med_mmhvae_trainer *trainer;
+    const med_step_input *in;
+    int first;
+} slice_job;
+
+static void run_slice(void *context, int i) {
+    const slice_job *job = context;
+    lane *l = &job->trainer->lanes[i];
+    draw_noise(job->trainer, l->current, job->in, job->first + i);
+    l->status = med_plan_run(l->current->plan);
+    if (l->status != MED_OK) snprintf(l->message, sizeof l->message, "%s", med_message());
+}
+
+static med_status prepare_lanes(med_mmhvae_trainer *t, const med_step_input *in) {
+    med_mmhvae_step_key key = key_of(t, in);
+    for (int i = 0; i < t->n_lanes && i < in->n; i++) {
+        step_plan *p;
+        MED_TRY(find_plan(t, &t->lanes[i], key, &p));
+        t->lanes[i].current = p;
+        p->share = 1.0f / (float)in->n;
         p->w_kl = (float)in->w_kl;
         p->w_dis = (float)in->w_dis;
-        bind_images(t, p, in, first);
-        draw_noise(t, p, in, first);
-        MED_TRY(med_plan_run(p->plan));
-        add_losses(p, &t->config, r);
-        add_gradient_values(t, p);
     }
     return MED_OK;
 }
 
-med_status med_mmhvae_trainer_plan(med_mmhvae_trainer *t, const med_step_input *in) {
-    step_plan *unused;
-    return find_plan(t, key_of(t, in, 0), &unused);
+static med_status run_slices(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
+    MED_TRY(prepare_lanes(t, in));
+    for (int first = 0; first < in->n; first += t->n_lanes) {
+        int n = in->n - first < t->n_lanes ? in->n - first : t->n_lanes;
+        slice_job job = {t, in, first};
+        for (int i = 0; i < n; i++) bind_images(t, t->lanes[i].current, in, first + i);
+        if (n == 1) run_slice(&job, 0); /* the threads share the one slice's work */
+        else med_parallel(n, run_slice, &job);
+        for (int i = 0; i < n; i++) {
+            const lane *l = &t->lanes[i];
+            if (l->status != MED_OK) return med_fail(l->status, "%s", l->message);
+            add_losses(l->current, &t->config, r);
+            add_gradient_values(t, l->current);
+        }
+    }
+    return MED_OK;
+}
+
+med_status med_mmhvae_trainer_plan(med_mmhvae_trainer *t, const med_step_input *in) { return prepare_lanes(t, in); }
+
+/* ---- what is made of the gradients ---- */
+
+/* Of all gradients of one network as one vector, summed in the order of tensors. */
+static double norm_of(const med_weights *gradients, int which) {
+    double sum = 0;
+    for (int i = 0; i < med_weights_count(gradients); i++) {
+        const med_tensor *g = med_weights_at(gradients, i);
+        if (is_discriminator(g->name) != which) continue;
+        const float *x = g->data;
+        for (int64_t k = 0, n = med_shape_count(g->shape); k < n; k++) sum += (double)x[k] * x[k];
+    }
+    return sqrt(sum);
+}
+
+static bool is_finite(const med_step_result *r) {
+    return isfinite(r->loss) && isfinite(r->discriminator) && isfinite(r->gradient_norm) && isfinite(r->discriminator_norm);
+}
+
+/* The generator's; the discriminators' are Adam's own to scale. */
+static void scale_gradients(med_mmhvae_trainer *t, double factor) {
+    for (int i = 0; i < med_weights_count(t->gradients); i++) {
+        const med_tensor *g = med_weights_at(t->gradients, i);
+        if (is_discriminator(g->name)) continue;
+        float *x = g->data;
+        for (int64_t k = 0, n = med_shape_count(g->shape); k < n; k++) x[k] *= (float)factor;
+    }
+}
+
+static void move_average(med_mmhvae_trainer *t) {
+    float past = (float)t->options.ema, now = (float)(1 - t->options.ema);
+    for (int i = 0; i < med_weights_count(t->average); i++) {
+        const med_tensor *a = med_weights_at(t->average, i);
+        float *to = a->data;
+        const float *from = med_weights_find(t->weights, a->name)->data;
+        for (int64_t k = 0, n = med_shape_count(a->shape); k < n; k++) to[k] = past * to[k] + now * from[k];
+    }
 }
 
 med_status med_mmhvae_trainer_step(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
     *r = (med_step_result){0};
     clear_gradients(t);
-    step_plan *plan;
-    MED_TRY(run_pieces(t, in, r, &plan));
+    MED_TRY(run_slices(t, in, r));
     for (int i = 0; i < MED_MAX_PASSES; i++) {
         r->image += r->pass_image[i];
         r->adversarial += r->pass_adversarial[i];
         for (int l = 0; l <= t->config.pools; l++) r->kl += r->pass_kl[i][l];
     }
-    if (!isfinite(r->loss) || !isfinite(r->discriminator))
-        return med_fail(MED_EFAIL, "the loss is not finite (image %g, KL %g, adversarial %g, discriminator %g): lower the learning rate",
-                        r->image, r->kl, r->adversarial, r->discriminator);
+    r->gradient_norm = norm_of(t->gradients, 0);
+    r->discriminator_norm = in->trains_discriminators ? norm_of(t->gradients, 1) : 0;
+    if (!is_finite(r)) return med_mmhvae_diagnose(&t->config, t->weights, t->gradients, in, r);
     if (in->is_dry) return MED_OK;
+    const step_plan *plan = t->lanes[0].current;
+    if (t->options.clip > 0 && r->gradient_norm > t->options.clip) scale_gradients(t, t->options.clip / r->gradient_norm);
     update(t, plan, t->options.generator_optimizer, 0);
     if (in->trains_discriminators) update(t, plan, t->options.discriminator_optimizer, 1);
+    if (t->average) move_average(t);
     return MED_OK;
 }
+
+void med_mmhvae_trainer_limit(med_mmhvae_trainer *t, int n_micro) {
+    while (t->n_lanes > n_micro && t->n_lanes > 1) free_lane(&t->lanes[--t->n_lanes]);
+}
+int med_mmhvae_trainer_n_micro(const med_mmhvae_trainer *t) { return t->n_lanes; }
 
 void med_mmhvae_trainer_set_lr(med_mmhvae_trainer *t, double generator, double discriminator) {
     t->options.generator_optimizer.lr = generator;
@@ -332,12 +433,14 @@ void med_mmhvae_trainer_restart(med_mmhvae_trainer *t) {
     ((int64_t *)med_weights_find(t->state, "opt/steps")->data)[0] = 0;
     for (int i = 0; i < med_weights_count(t->state); i++) {
         const med_tensor *s = med_weights_at(t->state, i);
-        if (s->dtype == MED_F32 && !is_discriminator(s->name + strlen("opt/m/")))
+        bool is_moment = s->dtype == MED_F32 && strncmp(s->name, "opt/", 4) == 0;
+        if (is_moment && !is_discriminator(s->name + strlen("opt/m/")))
             memset(s->data, 0, (size_t)med_shape_count(s->shape) * sizeof(float));
     }
 }
 
 med_weights *med_mmhvae_trainer_weights(med_mmhvae_trainer *t) { return t->weights; }
+const med_weights *med_mmhvae_trainer_average(const med_mmhvae_trainer *t) { return t->average ? t->average : t->weights; }
 med_weights *med_mmhvae_trainer_discriminators(med_mmhvae_trainer *t) { return t->discriminators; }
 const med_weights *med_mmhvae_trainer_gradients(const med_mmhvae_trainer *t) { return t->gradients; }
 med_weights *med_mmhvae_trainer_state(med_mmhvae_trainer *t) { return t->state; }
@@ -345,6 +448,7 @@ med_weights *med_mmhvae_trainer_state(med_mmhvae_trainer *t) { return t->state; 
 void med_mmhvae_trainer_memory(const med_mmhvae_trainer *t, size_t *parameters, size_t *activations) {
     int64_t n = 0;
     for (int i = 0; i < med_weights_count(t->gradients); i++) n += med_shape_count(med_weights_at(t->gradients, i)->shape);
-    *parameters = (size_t)n * 4 * sizeof(float); /* value, gradient, two moments */
-    *activations = t->n_activation_bytes;
+    if (t->average) n += med_mmhvae_count(&t->config) / 4;
+    *parameters = (size_t)n * 4 * sizeof(float); /* value, gradient, two moments; the average */
+    *activations = t->n_activation_bytes * (size_t)t->n_lanes;
 }

@@ -17,18 +17,20 @@ static med_status apply(const med_train_options *o, med_train_config *c) {
     for (int i = 0; i < o->set.n; i++) MED_TRY(med_option_set_pair(med_train_keys, c, o->set.item[i]));
     if (o->epochs) c->epochs = o->epochs;
     if (o->steps) c->steps = o->steps;
+    if (o->skip_nonfinite) c->skip_nonfinite = o->skip_nonfinite;
     return med_train_config_check(c);
 }
 
 /* What a longer schedule or other housekeeping may change when a run is resumed. */
 static bool may_change(const char *key) {
-    static const char *const keys[] = {"epochs", "steps", "cache_mb", "log_every", "checkpoint_minutes"};
+    static const char *const keys[] = {"epochs", "steps", "micro_batch", "cache_mb", "log_every",
+                                       "samples_every", "skip_nonfinite", "checkpoint_minutes"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0) return true;
     return false;
 }
 
-/* MED_EUSAGE lists every key whose new value differs from the run's. */
+/* MED_EUSAGE lists every key whose new value differs from the run's: "batch is 4, the run's 2". */
 static med_status check_same(const char *run, const med_train_config *was, const med_train_config *is) {
     json_t *a = med_option_to_json(med_train_keys, was), *b = med_option_to_json(med_train_keys, is);
     char list[512] = "";
@@ -36,13 +38,17 @@ static med_status check_same(const char *run, const med_train_config *was, const
     json_t *value;
     json_object_foreach (b, key, value) {
         if (may_change(key) || json_equal(value, json_object_get(a, key))) continue;
+        char *now = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)),
+             *before = json_dumps(json_object_get(a, key), JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
         size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", key);
+        snprintf(list + n, sizeof list - n, "%s%s is %s, the run's %s", n ? "; " : "", key, now, before);
+        free(now);
+        free(before);
     }
     json_decref(a);
     json_decref(b);
     if (!list[0]) return MED_OK;
-    return med_fail(MED_EUSAGE, "%s: cannot resume with other values of: %s", run, list);
+    return med_fail(MED_EUSAGE, "%s: cannot resume with other settings: %s", run, list);
 }
 
 static long steps_of_epoch(const med_train_data *d, const med_train_config *c) {
@@ -66,7 +72,7 @@ static const char *device_name(void) { return med_backend_cpu()->name; }
 static med_status begin(med_train_work *w) {
     const med_train_options *o = w->options;
     med_train_record *r = &w->record;
-    MED_TRY(med_train_run_check_free(o->run));
+    if (!o->is_check) MED_TRY(med_train_run_check_free(o->run));
     *r = (med_train_record){.preset = o->preset ? o->preset : "small",
                             .seed = o->seed,
                             .command_line = o->command_line,
@@ -77,6 +83,8 @@ static med_status begin(med_train_work *w) {
     MED_TRY(med_train_model(&r->config, w->data->dataset->n_mods, w->data->dataset->mods, w->data->nx, w->data->ny,
                             &r->model));
     fit_schedule(w);
+    if (o->init) MED_TRY(med_train_init_record(o->init, &w->init));
+    r->init = w->init;
     r->data_path = w->data->path;
     r->data_hash = w->data->dataset->hash;
     r->cases = w->data->cases;
@@ -93,10 +101,40 @@ static med_status check_resumable(const med_train_work *w, const med_train_recor
     if (o->seed && o->seed != was->seed)
         return med_fail(MED_EUSAGE, "%s: cannot resume with seed %llu, its seed is %llu", o->run,
                         (unsigned long long)o->seed, (unsigned long long)was->seed);
+    if (o->init)
+        return med_fail(MED_EUSAGE, "%s: --init is for a new run; this one has begun with its own weights", o->run);
     if (strcmp(was->device, device_name()) != 0)
         med_warn("%s: begun on %s, continued on %s: the last digits will differ from an uninterrupted run", o->run,
                  was->device, device_name());
     return check_same(o->run, &was->config, &w->record.config);
+}
+
+/* The names that one list of cases has and the other lacks, as "+new -gone". */
+static void list_changes(const json_t *was, const json_t *is, char *text, size_t size) {
+    const json_t *lists[2] = {is, was};
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; i < json_array_size(lists[side]); i++) {
+            bool is_there = false;
+            for (size_t k = 0; k < json_array_size(lists[!side]); k++)
+                is_there |= json_equal(json_array_get(lists[side], i), json_array_get(lists[!side], k));
+            size_t n = strlen(text);
+            const json_t *item = json_array_get(lists[side], i), *name = json_object_get(item, "case");
+            if (!is_there)
+                snprintf(text + n, size - n, " %s%s", side ? "-" : "+", json_string_value(name ? name : item));
+        }
+}
+
+static med_status fail_data(const med_train_work *w, const med_train_record *was) {
+    static const char *const parts[] = {"train", "val", "skipped"};
+    char text[600] = "";
+    for (int i = 0; i < 3; i++) {
+        char names[200] = "";
+        list_changes(json_object_get(was->cases, parts[i]), json_object_get(w->data->cases, parts[i]), names, sizeof names);
+        size_t n = strlen(text);
+        if (names[0]) snprintf(text + n, sizeof text - n, " %s:%s", parts[i], names);
+    }
+    return med_fail(MED_EUSAGE, "%s: %s is another data set than the run was begun with (%s):%s", w->options->run,
+                    w->options->data, was->data_path, text[0] ? text : " the same cases, but their files differ");
 }
 
 static med_status resume(med_train_work *w) {
@@ -108,9 +146,7 @@ static med_status resume(med_train_work *w) {
     MED_TRY(apply(o, &w->record.config));
     MED_TRY(check_resumable(w, &was));
     MED_TRY(med_train_data_open(o->data, &w->record.config, &w->data));
-    if (strcmp(w->data->dataset->hash, was.data_hash) != 0)
-        return med_fail(MED_EUSAGE, "%s: %s is another data set than the run was begun with (%s)", o->run, o->data,
-                        was.data_path);
+    if (strcmp(w->data->dataset->hash, was.data_hash) != 0) return fail_data(w, &was);
     fit_schedule(w);
     return MED_OK;
 }
@@ -126,10 +162,18 @@ static med_discriminator_config discriminator_of(const med_train_record *r) {
 static med_status create_trainer(med_train_work *w) {
     const med_train_config *c = &w->record.config;
     med_weights *weights = NULL;
+    bool is_first = !w->run || !med_train_run_has_checkpoint(w->run);
     MED_TRY(med_mmhvae_init(&w->record.model, w->record.seed, &weights));
+    med_status status = w->record.init && is_first ? med_train_init(w->record.init, weights) : MED_OK;
+    if (status != MED_OK) {
+        med_weights_free(weights);
+        return status;
+    }
     med_trainer_options o = {.discriminator = discriminator_of(&w->record),
                              .n_micro = med_train_micro_batch(c, &w->record.model),
                              .smooth_l1 = c->smooth_l1,
+                             .clip = c->clip,
+                             .ema = c->ema,
                              .seed = w->record.seed,
                              .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},
                              .discriminator_optimizer = {MED_ADAM, c->lr_disc, 0.9, 0.999, 1e-8}};
@@ -145,21 +189,7 @@ static long parameter_count(med_train_work *w) {
     return n;
 }
 
-/* Plans the largest step of the run. */
-static med_status plan(med_train_work *w) {
-    const med_train_config *c = &w->record.config;
-    med_train_subject s = med_train_data_fullest(w->data);
-    med_train_phase end = med_train_phase_of(c, c->epochs);
-    med_step_input in = {.observed = s.observed,
-                         .subset = med_train_subset(s, med_train_n_subsets(s) - 1),
-                         .anchor = s.anchor,
-                         .n = c->batch,
-                         .w_dis = end.w_dis,
-                         .trains_discriminators = end.trains_discriminators};
-    return med_mmhvae_trainer_plan(w->trainer, &in);
-}
-
-static void tell_plan(med_train_work *w, size_t parameter_bytes, size_t activation_bytes) {
+static void tell_plan(med_train_work *w) {
     const med_train_config *c = &w->record.config;
     const med_mmhvae_config *m = &w->record.model;
     char mods[MED_MAX_MODS * MED_MOD_NAME] = "";
@@ -173,15 +203,17 @@ static void tell_plan(med_train_work *w, size_t parameter_bytes, size_t activati
              c->lr, c->lr_end);
     if (c->w_dis > 0 && c->adversarial_from > c->epochs)
         med_info("          without the adversarial term, which would begin at epoch %d", c->adversarial_from);
-    med_info("memory    %.0f MB for parameters, gradients and moments, %.0f MB for activations",
-             (double)parameter_bytes / 1e6, (double)activation_bytes / 1e6);
+    med_train_tell_memory(w);
 }
 
-static void fill_report(med_train_work *w, json_t *report, size_t parameter_bytes, size_t activation_bytes) {
+static void fill_report(med_train_work *w, json_t *report) {
     const med_train_position *p = &w->position;
-    char *weights = med_path_join(w->options->run, "weights.safetensors");
-    json_t *all = json_pack("{s:s, s:s, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", w->options->run, "weights",
-                            weights, "steps", (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds,
+    size_t parameter_bytes, activation_bytes;
+    med_mmhvae_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
+    const char *folder = w->options->run; /* NULL: only a check */
+    char *weights = folder ? med_path_join(folder, "weights.safetensors") : NULL;
+    json_t *all = json_pack("{s:s*, s:s*, s:I, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", folder, "weights", weights,
+                            "planned_bytes", (json_int_t)med_train_memory_total(w), "steps", (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds,
                             "loss", w->last.loss, "parameters", (json_int_t)parameter_count(w), "parameter_bytes",
                             (json_int_t)parameter_bytes, "activation_bytes", (json_int_t)activation_bytes, "skipped",
                             (json_int_t)json_array_size(json_object_get(w->data->cases, "skipped")));
@@ -201,16 +233,15 @@ static med_status open_folder(med_train_work *w) {
 
 static med_status run(med_train_work *w, json_t *report) {
     MED_TRY(w->options->is_resumed ? resume(w) : begin(w));
-    MED_TRY(med_train_data_load(w->data, &w->record.config, &w->record.model));
     MED_TRY(create_trainer(w));
-    MED_TRY(plan(w));
-    size_t parameter_bytes, activation_bytes;
-    med_mmhvae_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
-    tell_plan(w, parameter_bytes, activation_bytes);
+    MED_TRY(med_train_plan_memory(w));
+    MED_TRY(med_train_data_load(w->data, &w->record.config, &w->record.model, w->memory.volumes));
+    tell_plan(w);
+    if (w->options->is_check) return fill_report(w, report), MED_OK;
     MED_TRY(open_folder(w));
     if (w->position.step) med_info("resuming after step %ld of %ld", w->position.step, w->n_steps);
     med_status status = med_train_loop(w);
-    fill_report(w, report, parameter_bytes, activation_bytes);
+    fill_report(w, report);
     return status;
 }
 
@@ -221,5 +252,6 @@ med_status med_train(const med_train_options *o, json_t *report) {
     med_mmhvae_trainer_free(w.trainer);
     med_train_run_free(w.run);
     med_train_data_free(w.data);
+    json_decref(w.init);
     return status;
 }

@@ -13,26 +13,27 @@ static const char position_key[] = "medley.position";
 /* ---- position <-> JSON ---- */
 
 static json_t *position_to_json(const med_train_position *p) {
-    return json_pack("{s:I, s:i, s:i, s:I, s:b, s:f, s:f, s:i, s:I, s:f}", "step", (json_int_t)p->step, "epoch",
+    return json_pack("{s:I, s:i, s:i, s:I, s:b, s:f, s:f, s:i, s:I, s:I, s:f}", "step", (json_int_t)p->step, "epoch",
                      p->epoch, "visit", p->visit, "subset", (json_int_t)p->subset, "is_validated", p->is_validated,
                      "average", p->average, "best", p->best, "best_epoch", p->best_epoch, "n_log_bytes",
-                     (json_int_t)p->n_log_bytes, "seconds", p->seconds);
+                     (json_int_t)p->n_log_bytes, "n_nonfinite", (json_int_t)p->n_nonfinite, "seconds", p->seconds);
 }
 
 static med_status position_from_text(const char *path, const char *text, med_train_position *p) {
     json_t *json = text ? json_loads(text, 0, NULL) : NULL;
-    json_int_t step, subset, n_log_bytes;
+    json_int_t step, subset, n_log_bytes, n_nonfinite;
     int is_validated;
-    int failed = json_unpack(json, "{s:I, s:i, s:i, s:I, s:b, s:F, s:F, s:i, s:I, s:F}", "step", &step, "epoch",
+    int failed = json_unpack(json, "{s:I, s:i, s:i, s:I, s:b, s:F, s:F, s:i, s:I, s:I, s:F}", "step", &step, "epoch",
                              &p->epoch, "visit", &p->visit, "subset", &subset, "is_validated", &is_validated, "average",
                              &p->average, "best", &p->best, "best_epoch", &p->best_epoch, "n_log_bytes", &n_log_bytes,
-                             "seconds", &p->seconds);
+                             "n_nonfinite", &n_nonfinite, "seconds", &p->seconds);
     json_decref(json);
     if (failed || step < 0 || subset < 0 || n_log_bytes < 0 || p->epoch < 1 || p->visit < 0)
         return med_fail(MED_EFORMAT, "%s: no usable \"%s\" in it: not a checkpoint", path, position_key);
     p->step = (long)step;
     p->subset = (long)subset;
     p->n_log_bytes = (long)n_log_bytes;
+    p->n_nonfinite = (long)n_nonfinite;
     p->is_validated = is_validated;
     return MED_OK;
 }
@@ -100,7 +101,7 @@ med_status med_train_run_weights(med_train_run *run, const med_train_record *rec
     snprintf(step, sizeof step, "%ld", position->step);
     set_provenance(w, record);
     med_weights_set_meta(w, "medley.steps", step);
-    med_status status = add_views(w, med_mmhvae_trainer_weights(trainer));
+    med_status status = add_views(w, med_mmhvae_trainer_average(trainer));
     if (status == MED_OK) status = save(run, "weights.safetensors", w);
     med_weights_free(w);
     return status;
@@ -127,6 +128,13 @@ static med_status restore(const char *path, const med_weights *from, med_train_p
     MED_TRY(copy_tensors(path, from, med_mmhvae_trainer_weights(trainer)));
     MED_TRY(copy_tensors(path, from, med_mmhvae_trainer_discriminators(trainer)));
     return copy_tensors(path, from, med_mmhvae_trainer_state(trainer));
+}
+
+bool med_train_run_has_checkpoint(const med_train_run *run) {
+    char *path = med_path_join(run->path, file_names[MED_TRAIN_LAST]);
+    bool exists = med_path_exists(path);
+    free(path);
+    return exists;
 }
 
 med_status med_train_run_restore(med_train_run *run, med_train_position *position, med_mmhvae_trainer *trainer) {

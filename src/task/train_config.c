@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/thread.h"
+
 #define T med_train_config
 enum { MAX_EPOCHS = 1000000, MAX_STEPS = 1000000000 };
 
@@ -41,11 +43,15 @@ const med_option med_train_keys[] = {
                 "stop after this many steps and fit epochs to them; 0: as many as the epochs give"),
     MED_OPT_INT(T, "batch", batch, 1, 4096, "neighbouring slices per step"),
     MED_OPT_INT(T, "micro_batch", micro_batch, 0, 4096,
-                "slices computed at a time; 0: by their size, so that small ones keep all threads busy"),
+                "slices computed at the same time, at most one a thread; results do not depend on it; 0: by their size"),
     MED_OPT_FLOAT(T, "lr", lr, 0, 1, "learning rate at the start (Adamax)"),
     MED_OPT_FLOAT(T, "lr_end", lr_end, 0, 1, "and at the end: half a cosine between them, epoch by epoch"),
     MED_OPT_FLOAT(T, "lr_disc", lr_disc, 0, 1, "learning rate of the discriminators (Adam)"),
     MED_OPT_FLOAT(T, "flip", flip, 0, 1, "probability of a left-right flip"),
+
+    MED_OPT_FLOAT(T, "clip", clip, 0, 1e9, "largest norm of the network's gradient; a longer one is shortened; 0: any"),
+    MED_OPT_FLOAT(T, "ema", ema, 0, 0.999999,
+                  "weight of the past in a moving average of the weights, which is then what is validated and kept; 0: none"),
 
     MED_OPT_INT(T, "fold", fold, 0, 1000, "which of the data set's splits"),
     MED_OPT_INT(T, "val_every", val_every, 0, MAX_EPOCHS, "epochs from one validation to the next; 0: never"),
@@ -53,6 +59,9 @@ const med_option med_train_keys[] = {
                   "weight of the past in the moving average of the validation error, whose least is the best model"),
     MED_OPT_INT(T, "cache_mb", cache_mb, 1, 1 << 20, "megabytes that the training cases may take in memory"),
     MED_OPT_INT(T, "log_every", log_every, 1, MAX_STEPS, "steps from one line of log.jsonl to the next"),
+    MED_OPT_INT(T, "samples_every", samples_every, 0, MAX_EPOCHS, "epochs from one picture of samples to the next; 0: none"),
+    MED_OPT_INT(T, "skip_nonfinite", skip_nonfinite, 0, MAX_STEPS,
+                "steps without finite loss and gradient that are passed over before the training stops"),
     MED_OPT_FLOAT(T, "checkpoint_minutes", checkpoint_minutes, 0, 1e6,
                   "minutes from one checkpoint to the next; 0: every step"),
     MED_OPT_END,
@@ -72,7 +81,6 @@ static const med_train_config paper = {
     .ndf = 64,
     .epochs = 1000,
     .batch = 16,
-
     .lr = 2e-3,
     .lr_end = 1e-4,
     .lr_disc = 2e-4,
@@ -81,6 +89,7 @@ static const med_train_config paper = {
     .val_ema = 0.95,
     .cache_mb = 1024,
     .log_every = 1,
+    .samples_every = 20,
     .checkpoint_minutes = 10,
 };
 
@@ -96,6 +105,7 @@ static med_train_config shortened(int epochs, int batch, int val_every) {
     c.discriminator_from = c.adversarial_from = c.restart_at;
     c.ndf = 16;
     c.val_ema = 0.5;
+    c.samples_every = 10;
     c.checkpoint_minutes = 2;
     return c;
 }
@@ -192,7 +202,8 @@ med_status med_train_model(const med_train_config *c, int n_mods, char mods[][ME
 }
 
 int med_train_micro_batch(const med_train_config *c, const med_mmhvae_config *model) {
-    enum { PIXELS = 1 << 15 }; /* 8 slices of 64 x 64, 1 of 192 x 192 */
+    enum { PIXELS = 1 << 15 }; /* a slice of 192 x 192 keeps all threads busy alone */
     int n = c->micro_batch ? c->micro_batch : PIXELS / (model->height * model->width);
+    if (n > med_threads()) n = med_threads();
     return n < 1 ? 1 : n < c->batch ? n : c->batch;
 }

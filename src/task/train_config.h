@@ -19,12 +19,12 @@ typedef struct med_train_config {
     bool smooth_l1;
     /* the schedule */
     int epochs, steps, batch, micro_batch;
-    double lr, lr_end, lr_disc, flip;
+    double lr, lr_end, lr_disc, flip, clip, ema;
     /* the cases, and choosing the best */
     int fold, val_every;
     double val_ema;
     /* the machine, and the run folder */
-    int cache_mb, log_every;
+    int cache_mb, log_every, samples_every, skip_nonfinite;
     double checkpoint_minutes;
 } med_train_config;
 

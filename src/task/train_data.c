@@ -121,12 +121,19 @@ med_train_subject med_train_data_fullest(const med_train_data *d) {
     return most;
 }
 
+static void finish_reading(med_train_data *d) {
+    if (d->is_reading) pthread_join(d->reader, NULL);
+    d->is_reading = false;
+}
+
 void med_train_data_free(med_train_data *d) {
     if (!d) return;
-    for (int j = 0; j < MED_MAX_MODS; j++) {
-        free(d->batch[0][j]);
-        free(d->batch[1][j]);
-    }
+    finish_reading(d);
+    for (int k = 0; k < 2; k++)
+        for (int j = 0; j < MED_MAX_MODS; j++) {
+            free(d->slices[k].input[j]);
+            free(d->slices[k].target[j]);
+        }
     med_loader_free(d->loader);
     med_dataset_free(d->dataset);
     json_decref(d->cases);
@@ -139,30 +146,88 @@ void med_train_data_free(med_train_data *d) {
 
 /* ---- slices ---- */
 
-static med_status create_loader(med_train_data *d, const med_train_config *c, const med_mmhvae_config *model) {
-    med_loader_config how = {.height = model->height, .width = model->width, .memory_bytes = (size_t)c->cache_mb << 20};
+static int *training_indices(const med_train_data *d) {
     int *indices = med_alloc((size_t)d->n_train * sizeof *indices);
     for (int i = 0; i < d->n_train; i++) indices[i] = d->train[i].index;
-    med_status status = med_loader_create(d->dataset, indices, d->n_train, &how, &d->loader);
+    return indices;
+}
+
+med_status med_train_data_measure(const med_train_data *d, const med_mmhvae_config *model, size_t *n_bytes) {
+    med_loader_config how = {.height = model->height, .width = model->width};
+    int *indices = training_indices(d);
+    med_status status = med_loader_measure(d->dataset, indices, d->n_train, &how, n_bytes);
     free(indices);
     return status;
 }
 
-med_status med_train_data_load(med_train_data *d, const med_train_config *c, const med_mmhvae_config *model) {
-    MED_TRY(create_loader(d, c, model));
-    size_t n = (size_t)c->batch * (size_t)model->height * (size_t)model->width * sizeof(float);
-    for (int j = 0; j < d->dataset->n_mods; j++)
-        for (int k = 0; k < 2; k++) MED_TRY(med_buffer_alloc(n, "a batch of slices", (void **)&d->batch[k][j]));
+/* That validation cases can be read is found out now, not at the end of an epoch. */
+static med_status check_validation(const med_train_data *d, const med_loader_config *how) {
+    med_loader_config any = {.height = how->height, .width = how->width};
+    for (int i = 0; i < d->n_val; i++) {
+        med_loader *l;
+        MED_TRY(med_loader_create(d->dataset, &d->val[i].index, 1, &any, &l));
+        med_loader_free(l);
+    }
     return MED_OK;
 }
 
+med_status med_train_data_load(med_train_data *d, const med_train_config *c, const med_mmhvae_config *model,
+                               size_t memory_bytes) {
+    med_loader_config how = {.height = model->height, .width = model->width, .memory_bytes = memory_bytes};
+    int *indices = training_indices(d);
+    med_status status = med_loader_create(d->dataset, indices, d->n_train, &how, &d->loader);
+    free(indices);
+    if (status == MED_OK && c->val_every) status = check_validation(d, &how);
+    MED_TRY(status);
+    size_t n = (size_t)c->batch * (size_t)model->height * (size_t)model->width * sizeof(float);
+    for (int j = 0; j < d->dataset->n_mods; j++)
+        for (int k = 0; k < 2; k++) {
+            d->slices[k].index = -1;
+            MED_TRY(med_buffer_alloc(n, "a batch of slices", (void **)&d->slices[k].input[j]));
+            MED_TRY(med_buffer_alloc(n, "a batch of slices", (void **)&d->slices[k].target[j]));
+        }
+    return MED_OK;
+}
+
+static void read_slices(const med_train_data *d, struct med_train_slices *s) {
+    med_window window = {s->index, s->draw.first, s->draw.n, s->draw.is_flipped};
+    MED_MODSET_EACH (j, d->train[s->index].subject.observed) {
+        med_loader_read(d->loader, window, j, false, s->input[j]);
+        med_loader_read(d->loader, window, j, true, s->target[j]);
+    }
+}
+
+static bool holds(const struct med_train_slices *s, int i, const med_train_draw *draw) {
+    return s->index == i && s->draw.first == draw->first && s->draw.n == draw->n && s->draw.is_flipped == draw->is_flipped;
+}
+
+static void *read_ahead(void *context) {
+    med_train_data *d = context;
+    read_slices(d, &d->slices[!d->current]);
+    return NULL;
+}
+
+void med_train_data_prefetch(med_train_data *d, int i, const med_train_draw *draw) {
+    finish_reading(d);
+    struct med_train_slices *next = &d->slices[!d->current];
+    next->index = i;
+    next->draw = *draw;
+    d->is_reading = pthread_create(&d->reader, NULL, read_ahead, d) == 0;
+    if (!d->is_reading) next->index = -1; /* read when it is needed */
+}
+
 void med_train_data_batch(med_train_data *d, int i, const med_train_draw *draw, med_train_batch *out) {
-    med_window window = {i, draw->first, draw->n, draw->is_flipped};
+    finish_reading(d);
+    if (holds(&d->slices[!d->current], i, draw)) d->current = !d->current;
+    struct med_train_slices *s = &d->slices[d->current];
+    if (!holds(s, i, draw)) {
+        s->index = i;
+        s->draw = *draw;
+        read_slices(d, s);
+    }
     *out = (med_train_batch){.n = draw->n};
     MED_MODSET_EACH (j, d->train[i].subject.observed) {
-        med_loader_read(d->loader, window, j, false, d->batch[0][j]);
-        med_loader_read(d->loader, window, j, true, d->batch[1][j]);
-        out->x[j] = d->batch[0][j];
-        out->target[j] = d->batch[1][j];
+        out->x[j] = s->input[j];
+        out->target[j] = s->target[j];
     }
 }

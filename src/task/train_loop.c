@@ -1,11 +1,14 @@
 /* train_loop.c: epochs, visits, steps; when to log, validate and save. */
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "model/mmhvae_diagnose.h"
 #include "task/train_work.h"
 
 typedef struct loop {
@@ -15,12 +18,116 @@ typedef struct loop {
     med_progress *progress;
     double started_s; /* clock at position->seconds = 0 */
     double saved_s;   /* clock of the last checkpoint */
+    double resumed_s; /* clock of this process's first step */
+    long n_slices;    /* since then */
+    double plotted_s;
+    bool is_disk_full;
 } loop;
 
 static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what goes on when the disk is full ---- */
+
+/* Failing to write does not end a training: it is told once, and tried again. */
+static med_status tolerate(loop *l, med_status status) {
+    if (status != MED_EIO && status != MED_OK) return status;
+    if (status == MED_EIO && !l->is_disk_full) med_warn("%s: training goes on and tries again", med_message());
+    l->is_disk_full = status == MED_EIO;
+    return MED_OK;
+}
+
+/* Takes `line`. */
+static med_status write_log(loop *l, json_t *line) {
+    med_status status = med_train_run_log(l->work->run, &l->work->position, line);
+    json_decref(line);
+    return tolerate(l, status);
+}
+
+/* ---- log ---- */
+
+static double memory_mb(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss * 1024 / 1e6;
+}
+
+/* {"full": {"image":, "kl": [per level from the top], "adversarial":}, ...} */
+static json_t *passes_to_json(const med_step_result *r, bool has_anchor, int n_levels) {
+    json_t *all = json_object();
+    for (int p = 0; p < 2 + has_anchor; p++) {
+        json_t *kl = json_array();
+        for (int l = 0; l < n_levels; l++) json_array_append_new(kl, json_real(r->pass_kl[p][l]));
+        json_object_set_new(all, med_mmhvae_pass_name(has_anchor, p),
+                            json_pack("{s:f, s:o, s:f}", "image", r->pass_image[p], "kl", kl, "adversarial",
+                                      r->pass_adversarial[p]));
+    }
+    return all;
+}
+
+/* KL of all passes by level, from the top: "0.1 0.02 ...". */
+static void kl_text(const med_step_result *r, int n_levels, char *text, size_t size) {
+    text[0] = '\0';
+    for (int l = 0; l < n_levels; l++) {
+        double sum = 0;
+        for (int p = 0; p < MED_MAX_PASSES; p++) sum += r->pass_kl[p][l];
+        size_t n = strlen(text);
+        snprintf(text + n, size - n, "%s%.2g", l ? " " : "", sum);
+    }
+}
+
+static void show_progress(loop *l, bool has_anchor, double rate) {
+    med_train_work *w = l->work;
+    const med_step_result *r = &w->last;
+    char kl[160];
+    kl_text(r, w->record.model.pools + 1, kl, sizeof kl);
+    char image[64];
+    int n = snprintf(image, sizeof image, "%.3f+%.3f", r->pass_image[0], r->pass_image[1]);
+    if (has_anchor) snprintf(image + n, sizeof image - (size_t)n, "+%.3f", r->pass_image[2]);
+    med_progress_update(l->progress, w->position.step,
+                        "epoch %d/%d  loss %.4f  image %s  kl %s  lr %.2g  %.3g slices/s  %.0f MB", w->position.epoch,
+                        w->record.config.epochs, r->loss, image, kl, l->phase.lr, rate, memory_mb());
+}
+
+static med_status log_step(loop *l, const med_train_case *c) {
+    med_train_work *w = l->work;
+    const med_step_result *r = &w->last;
+    bool has_anchor = c->subject.anchor >= 0;
+    double rate = (double)l->n_slices / (now_s() - l->resumed_s);
+    show_progress(l, has_anchor, rate);
+    if (w->position.step % w->record.config.log_every != 0) return MED_OK;
+    json_t *line = json_pack("{s:i, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f}", "epoch",
+                             w->position.epoch, "step", (json_int_t)w->position.step, "case", c->name, "loss", r->loss,
+                             "image", r->image, "kl", r->kl, "adversarial", r->adversarial, "discriminator",
+                             r->discriminator, "passes", passes_to_json(r, has_anchor, w->record.model.pools + 1),
+                             "gradient", r->gradient_norm, "lr", l->phase.lr, "seconds", now_s() - l->started_s,
+                             "slices_per_second", rate, "memory_mb", memory_mb());
+    return write_log(l, line);
+}
+
+/* A step that is not finite changed nothing: it is passed over as often as the settings allow. */
+static med_status pass_over(loop *l, const med_train_case *c, med_status status) {
+    med_train_work *w = l->work;
+    med_train_position *p = &w->position;
+    const char *message = med_message();
+    if (status != MED_EFAIL || p->n_nonfinite >= w->record.config.skip_nonfinite)
+        return med_fail_in(status, "step %ld, epoch %d, case %s", p->step + 1, p->epoch, c->name);
+    json_t *line = json_pack("{s:i, s:I, s:s, s:s}", "epoch", p->epoch, "step", (json_int_t)(p->step + 1), "case", c->name,
+                             "not_finite", message);
+    med_warn("step %ld, epoch %d, case %s passed over: %s", p->step + 1, p->epoch, c->name, message);
+    p->n_nonfinite++;
+    p->step++;
+    return write_log(l, line);
+}
+
+/* KL as it stands in the loss, before its weight. */
+static void scale_kl(med_step_result *r, double n_values) {
+    r->kl /= n_values;
+    for (int p = 0; p < MED_MAX_PASSES; p++)
+        for (int k = 0; k < MED_MAX_LEVELS; k++) r->pass_kl[p][k] /= n_values;
 }
 
 /* ---- one step ---- */
@@ -32,16 +139,16 @@ typedef struct noise {
 
 /* A slice's noise depends on seed, pass, level, step and the slice's place in the batch, not on how the batch is cut. */
 static void draw_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
-    static const char *const names[2][MED_MAX_PASSES] = {{"full", "subset", ""}, {"full", "anchor", "subset"}};
     const noise *z = context;
     char site[64];
-    snprintf(site, sizeof site, "train/noise/%s/%d", names[z->has_anchor][pass], level);
+    snprintf(site, sizeof site, "train/noise/%s/%d", med_mmhvae_pass_name(z->has_anchor, pass), level);
     med_rng_key key = {z->seed, med_site_of(site), z->first_use + (uint64_t)first};
     for (int i = 0; i < n; i++, key.step++) med_normal_fill(to + i * per_slice, (size_t)per_slice, key);
 }
 
 static med_status run_step(loop *l, const med_train_case *c, const med_train_batch *batch, long subset) {
     med_train_work *w = l->work;
+    med_step_result before = w->last;
     noise z = {w->record.seed, (uint64_t)w->position.step * (uint64_t)w->record.config.batch, c->subject.anchor >= 0};
     med_step_input in = {.observed = c->subject.observed,
                          .subset = med_train_subset(c->subject, subset),
@@ -55,32 +162,17 @@ static med_status run_step(loop *l, const med_train_case *c, const med_train_bat
     memcpy(in.x, batch->x, sizeof in.x);
     memcpy(in.target, batch->target, sizeof in.target);
     med_status status = med_mmhvae_trainer_step(w->trainer, &in, &w->last);
-    if (status != MED_OK)
-        return med_fail_in(status, "step %ld, epoch %d, case %s", w->position.step + 1, w->position.epoch, c->name);
-    /* KL as it stands in the loss, before its weight. */
-    const med_mmhvae_config *m = &w->record.model;
-    w->last.kl /= (double)batch->n * m->height * m->width * m->n_mods;
+    if (status != MED_OK) {
+        w->last = before;
+        return pass_over(l, c, status);
+    }
+    scale_kl(&w->last, (double)batch->n * w->record.model.height * w->record.model.width * w->record.model.n_mods);
+    l->n_slices += batch->n;
     w->position.step++;
-    return MED_OK;
+    return log_step(l, c);
 }
 
-/* ---- log, checkpoints ---- */
-
-static med_status log_step(loop *l, const med_train_case *c) {
-    med_train_work *w = l->work;
-    const med_step_result *r = &w->last;
-    const char *format = "epoch %d/%d  loss %.4f  image %.4f  kl %.3g";
-    med_progress_update(l->progress, w->position.step, format, w->position.epoch, w->record.config.epochs, r->loss,
-                        r->image, r->kl);
-    if (w->position.step % w->record.config.log_every != 0) return MED_OK;
-    json_t *line = json_pack("{s:i, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "epoch", w->position.epoch, "step",
-                             (json_int_t)w->position.step, "case", c->name, "loss", r->loss, "image", r->image, "kl",
-                             r->kl, "adversarial", r->adversarial, "discriminator", r->discriminator, "lr", l->phase.lr,
-                             "seconds", now_s() - l->started_s);
-    med_status status = med_train_run_log(w->run, &w->position, line);
-    json_decref(line);
-    return status;
-}
+/* ---- checkpoints ---- */
 
 static med_status save_last(loop *l) {
     med_train_work *w = l->work;
@@ -101,7 +193,7 @@ static med_status stop(loop *l) {
 static med_status save_if_due(loop *l) {
     const med_train_work *w = l->work;
     if (w->options->stop && *w->options->stop) return stop(l);
-    return now_s() - l->saved_s >= 60 * w->record.config.checkpoint_minutes ? save_last(l) : MED_OK;
+    return now_s() - l->saved_s >= 60 * w->record.config.checkpoint_minutes ? tolerate(l, save_last(l)) : MED_OK;
 }
 
 /* ---- validation ---- */
@@ -120,19 +212,55 @@ static bool judge(med_train_work *w, double error) {
     return is_best;
 }
 
+/* A best model that cannot be written does not count as the best. */
+static med_status save_best(loop *l, med_train_position before) {
+    med_train_work *w = l->work;
+    med_status status = med_train_run_weights(w->run, &w->record, &w->position, w->trainer);
+    if (status == MED_OK)
+        status = med_train_run_checkpoint(w->run, MED_TRAIN_BEST, &w->record, &w->position, w->trainer);
+    if (status == MED_EIO) {
+        w->position.best = before.is_validated ? before.best : DBL_MAX;
+        w->position.best_epoch = before.best_epoch;
+    }
+    return tolerate(l, status);
+}
+
 static med_status validate(loop *l) {
     med_train_work *w = l->work;
     double error;
+    med_train_position before = w->position;
     MED_TRY(med_train_validate(w, &error));
     bool is_best = judge(w, error);
     json_t *line = json_pack("{s:i, s:I, s:f, s:f, s:b, s:f}", "epoch", w->position.epoch, "step",
                              (json_int_t)w->position.step, "val_loss", error, "val_average", w->position.average,
                              "best", is_best, "seconds", now_s() - l->started_s);
-    med_status status = med_train_run_log(w->run, &w->position, line);
-    json_decref(line);
-    if (status != MED_OK || !is_best) return status;
-    MED_TRY(med_train_run_weights(w->run, &w->record, &w->position, w->trainer));
-    return med_train_run_checkpoint(w->run, MED_TRAIN_BEST, &w->record, &w->position, w->trainer);
+    MED_TRY(write_log(l, line));
+    return is_best ? save_best(l, before) : MED_OK;
+}
+
+/* Latent channels in use, and a picture. */
+static med_status look_at(loop *l) {
+    med_train_work *w = l->work;
+    json_t *active = json_array(), *units = json_array();
+    med_status status = med_train_units(w, active, units);
+    json_t *line = json_pack("{s:i, s:I, s:o, s:o}", "epoch", w->position.epoch, "step", (json_int_t)w->position.step,
+                             "active_units", active, "units", units);
+    if (status != MED_OK) return json_decref(line), status;
+    char text[160] = "";
+    for (size_t i = 0; i < json_array_size(units); i++) {
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof text - n, " %d/%d", (int)json_integer_value(json_array_get(active, i)),
+                 (int)json_integer_value(json_array_get(units, i)));
+    }
+    med_info("epoch %d: active units per level, from the top:%s", w->position.epoch, text);
+    MED_TRY(write_log(l, line));
+    return tolerate(l, med_train_samples(w));
+}
+
+static bool is_look_due(const med_train_work *w) {
+    const med_train_config *c = &w->record.config;
+    bool is_last = w->position.epoch == c->epochs;
+    return c->samples_every > 0 && (is_last || w->position.epoch % c->samples_every == 0);
 }
 
 static bool is_validation_due(const med_train_work *w) {
@@ -152,6 +280,14 @@ static void begin_epoch(loop *l) {
     if (l->phase.restarts && p->visit == 0 && p->subset == 0) med_mmhvae_trainer_restart(w->trainer);
 }
 
+static void prefetch(loop *l, int i) {
+    const med_train_work *w = l->work;
+    const med_train_case *subject = &w->data->train[i];
+    med_train_draw draw = med_train_draw_of(&w->record.config, w->record.seed, w->position.epoch, subject->name,
+                                            med_loader_n_slices(w->data->loader, i), subject->subject);
+    med_train_data_prefetch(w->data, i, &draw);
+}
+
 static med_status run_visit(loop *l) {
     med_train_work *w = l->work;
     med_train_position *p = &w->position;
@@ -161,11 +297,11 @@ static med_status run_visit(loop *l) {
     med_train_draw draw = med_train_draw_of(c, w->record.seed, p->epoch, subject->name, n_slices, subject->subject);
     med_train_batch batch;
     med_train_data_batch(w->data, i, &draw, &batch);
+    if (p->visit + 1 < w->data->n_train) prefetch(l, l->order[p->visit + 1]);
     long n = med_train_visit_steps(c, subject->subject);
     bool draws_one = n < med_train_n_subsets(subject->subject);
     while (p->subset < n && p->step < w->n_steps) {
         MED_TRY(run_step(l, subject, &batch, draws_one ? draw.subset : p->subset));
-        MED_TRY(log_step(l, subject));
         p->subset++;
         MED_TRY(save_if_due(l));
     }
@@ -176,11 +312,21 @@ static med_status run_visit(loop *l) {
     return MED_OK;
 }
 
+/* Every epoch, but short ones not more often than every few seconds. */
+static med_status plot(loop *l) {
+    enum { LEAST_S = 5 };
+    if (now_s() - l->plotted_s < LEAST_S) return MED_OK;
+    l->plotted_s = now_s();
+    return med_train_run_plot(l->work->run);
+}
+
 static med_status run_epoch(loop *l) {
     med_train_work *w = l->work;
     begin_epoch(l);
     while (w->position.visit < w->data->n_train && w->position.step < w->n_steps) MED_TRY(run_visit(l));
     if (is_validation_due(w)) MED_TRY(validate(l));
+    if (is_look_due(w)) MED_TRY(look_at(l));
+    MED_TRY(tolerate(l, plot(l)));
     w->position.epoch++;
     w->position.visit = 0;
     w->position.subset = 0;
@@ -197,6 +343,7 @@ static med_status run_all(loop *l) {
 
 med_status med_train_loop(med_train_work *w) {
     loop l = {.work = w, .order = med_alloc((size_t)w->data->n_train * sizeof *l.order), .saved_s = now_s()};
+    l.resumed_s = l.saved_s;
     l.started_s = l.saved_s - w->position.seconds;
     l.progress = med_progress_start("train", w->n_steps);
     med_status status = run_all(&l);

@@ -41,6 +41,7 @@ void med_train_run_free(med_train_run *run) {
     if (!run) return;
     if (run->log) fclose(run->log);
     json_decref(run->record);
+    free(run->pending);
     free(run->path);
     free(run);
 }
@@ -48,11 +49,11 @@ void med_train_run_free(med_train_run *run) {
 /* ---- run.json ---- */
 
 static json_t *record_to_json(const med_train_record *r) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O, s:O}", "medley", MEDLEY_VERSION, "task",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O, s:O, s:O*}", "medley", MEDLEY_VERSION, "task",
                      "train", "preset", r->preset, "data", r->data_path, "data_hash", r->data_hash, "seed",
                      (json_int_t)r->seed, "device", r->device, "command", r->command_line, "config",
                      med_option_to_json(med_train_keys, &r->config), "model", med_mmhvae_to_json(&r->model), "source",
-                     r->source, "cases", r->cases);
+                     r->source, "cases", r->cases, "init", r->init);
 }
 
 med_status med_train_run_save(med_train_run *run, const med_train_record *record) {
@@ -80,6 +81,7 @@ static med_status parse_record(const char *path, json_t *json, med_train_record 
                             .device = text_of(json, "device"),
                             .seed = (uint64_t)json_integer_value(json_object_get(json, "seed")),
                             .source = json_object_get(json, "source"),
+                            .init = json_object_get(json, "init"),
                             .cases = json_object_get(json, "cases")};
     if (strcmp(text_of(json, "task"), "train") != 0 || !json_is_object(r->cases) || !json_is_object(r->source))
         return med_fail(MED_EFORMAT, "%s: not of a training run", path);
@@ -95,12 +97,27 @@ static med_status read_record(med_train_run *run, const char *path, med_train_re
     return parse_record(path, run->record, record);
 }
 
+/* What a killed writer left behind. */
+static void remove_partial(const char *path) {
+    char **names;
+    int n;
+    if (med_dir_list(path, &names, &n) != MED_OK) return;
+    for (int i = 0; i < n; i++) {
+        if (!strstr(names[i], ".partial-")) continue;
+        char *file = med_path_join(path, names[i]);
+        unlink(file);
+        free(file);
+    }
+    med_names_free(names, n);
+}
+
 med_status med_train_run_open(const char *path, med_train_run **out, med_train_record *record) {
     *out = NULL;
     char *file = med_path_join(path, "run.json");
     med_status status = med_path_exists(file)
                             ? open_run(path, out)
                             : med_fail(MED_EINPUT, "%s: no run.json: there is no training to resume", path);
+    if (status == MED_OK) remove_partial(path);
     if (status == MED_OK) status = read_record(*out, file, record);
     free(file);
     if (status != MED_OK) {
@@ -140,14 +157,27 @@ med_status med_train_run_create(const char *path, const med_train_record *record
 
 /* ---- log.jsonl ---- */
 
+static bool write_pending(med_train_run *run) {
+    long before = run->n_pending && fseek(run->log, 0, SEEK_END) == 0 ? ftell(run->log) : -1;
+    if (fwrite(run->pending, 1, run->n_pending, run->log) == run->n_pending && fflush(run->log) == 0) return true;
+    clearerr(run->log);
+    bool is_cut = before >= 0 && ftruncate(fileno(run->log), before) == 0; /* no half lines */
+    (void)is_cut;
+    return false;
+}
+
 med_status med_train_run_log(med_train_run *run, med_train_position *position, const json_t *line) {
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    size_t n = strlen(text);
-    text[n++] = '\n';
-    bool is_written = fwrite(text, 1, n, run->log) == n && fflush(run->log) == 0;
+    char *longer = med_format("%s%s\n", run->pending ? run->pending : "", text);
     free(text);
-    if (!is_written) return fail_log(run, "cannot write");
-    position->n_log_bytes += (long)n;
+    free(run->pending);
+    run->pending = longer;
+    run->n_pending = strlen(longer);
+    if (!write_pending(run)) return fail_log(run, "cannot write");
+    position->n_log_bytes += (long)run->n_pending;
+    free(run->pending);
+    run->pending = NULL;
+    run->n_pending = 0;
     return MED_OK;
 }
 

@@ -15,6 +15,7 @@ typedef struct med_train_position {
     double average, best; /* moving average of the validation error, and its least */
     int best_epoch;
     long n_log_bytes; /* length of log.jsonl */
+    long n_nonfinite; /* steps passed over */
     double seconds;   /* spent so far */
 } med_train_position;
 
@@ -25,6 +26,7 @@ typedef struct med_train_record {
     med_train_config config;
     med_mmhvae_config model;
     json_t *source; /* where the data come from: {"source":, "licence":} */
+    json_t *init;   /* {"path":, "sha256":} of --init; NULL: none */
     json_t *cases;  /* {"train": [...], "val": [...], "skipped": [{"case":, "why":}]} */
 } med_train_record;
 
@@ -40,7 +42,9 @@ MED_CHECK med_status med_train_run_open(const char *path, med_train_run **out, m
 MED_CHECK med_status med_train_run_save(med_train_run *run, const med_train_record *record);
 void med_train_run_free(med_train_run *run); /* NULL is fine */
 
-/* One line of log.jsonl; position->n_log_bytes follows. */
+bool med_train_run_has_checkpoint(const med_train_run *run);
+
+/* One line of log.jsonl; position->n_log_bytes follows. Lines that cannot be written (disk full) are kept for the next. */
 MED_CHECK med_status med_train_run_log(med_train_run *run, med_train_position *position, const json_t *line);
 /* Draw progress.svg from it. */
 MED_CHECK med_status med_train_run_plot(med_train_run *run);

@@ -8,6 +8,8 @@
 struct med_train_run {
     char *path;
     FILE *log;
+    char *pending; /* lines that could not be written yet */
+    size_t n_pending;
     json_t *record; /* run.json as read; NULL for a new run */
 };
 

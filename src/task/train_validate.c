@@ -49,18 +49,22 @@ static med_status judge_case(med_train_work *w, const med_train_case *c, double 
     med_modset observed = c->subject.observed;
     med_status status = scans_load(w->data, &w->data->dataset->cases[c->index], &s);
     MED_MODSET_EACH (j, observed) {
-        if (status == MED_OK) status = judge_given(w->validator, &s, observed, j, w->record.seed, error);
+        if (status == MED_OK) status = judge_given(med_train_validator(w), &s, observed, j, w->record.seed, error);
         (*n)++;
     }
     scans_free(&s);
     return status;
 }
 
+med_synth_model *med_train_validator(med_train_work *w) {
+    if (!w->validator) w->validator = med_synth_model_borrow(med_mmhvae_trainer_average(w->trainer), &w->record.model);
+    return w->validator;
+}
+
 med_status med_train_validate(med_train_work *w, double *out) {
     int n = 0;
     *out = 0;
-    if (!w->validator) w->validator = med_synth_model_borrow(med_mmhvae_trainer_weights(w->trainer), &w->record.model);
-    med_synth_model_changed(w->validator);
+    med_synth_model_changed(med_train_validator(w));
     for (int i = 0; i < w->data->n_val; i++) MED_TRY(judge_case(w, &w->data->val[i], out, &n));
     *out /= n;
     return MED_OK;

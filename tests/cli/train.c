@@ -80,7 +80,7 @@ static void wrong_settings_are_named(void **state) {
 static void resuming_something_else_is_refused(void **state) {
     (void)state;
     assert_program(2, "no training to resume", "train %s/data %s/none --resume", dir, dir);
-    assert_program(2, "lr, lr_end", "train %s/data %s/run --resume --set lr=0.1 --set lr_end=0.05", dir, dir);
+    assert_program(2, "lr is 0.1, the run's 0.002; lr_end is 0.05, the run's 0.0001", "train %s/data %s/run --resume --set lr=0.1 --set lr_end=0.05", dir, dir);
     assert_program(2, "preset paper", "train %s/data %s/run --resume --preset paper", dir, dir);
     assert_program(2, "seed 9", "train %s/data %s/run --resume --seed 9", dir, dir);
     assert_program(0, "", "phantom %s/other " SMALL_DATA " --seed 2", dir);

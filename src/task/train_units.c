@@ -1,0 +1,100 @@
+/* train_units.c: how many latent channels of every level say something that their prior does not: a sign of posterior
+ * collapse where there are few. A channel is active when its Kullback-Leibler divergence, summed over its map at the
+ * posteriors' means and averaged over slices, is above 0.01. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/plan.h"
+#include "model/mmhvae_graph.h"
+#include "task/train_work.h"
+
+static const double active_kl = 0.01;
+
+typedef struct probe {
+    const med_train_work *work;
+    med_modset given;
+    int n; /* slices */
+    med_graph *graph;
+    med_plan *plan;
+    med_mmhvae_features features;
+    med_mmhvae_pass pass;
+} probe;
+
+static med_status build(probe *p) {
+    const med_mmhvae_config *c = &p->work->record.model;
+    med_mmhvae_pass_options how = {.given = p->given, .target = p->given, .name = "units"};
+    p->graph = med_graph_create();
+    med_mmhvae_encode(p->graph, c, p->given, p->n, &p->features);
+    med_mmhvae_generate(p->graph, c, &p->features, p->n, how, &p->pass);
+    for (int l = 0; l <= c->pools; l++) {
+        med_output(p->graph, p->pass.q[l]);
+        med_output(p->graph, p->pass.prior[l]);
+    }
+    MED_TRY(med_plan_create(p->graph, (med_plan_options){0}, &p->plan));
+    const med_weights *weights = med_mmhvae_trainer_average(p->work->trainer);
+    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
+        med_val v = med_graph_param(p->graph, i);
+        med_plan_bind(p->plan, v, med_weights_find(weights, med_val_name(p->graph, v))->data);
+    }
+    return MED_OK;
+}
+
+/* Of one channel of one slice: q and prior hold means first, then as many log standard deviations. */
+static double divergence(const float *q, const float *prior, int64_t to_deviation, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double m = q[i], s = q[i + to_deviation], pm = prior[i], ps = prior[i + to_deviation];
+        sum += ps - s + (exp(2 * s) + (m - pm) * (m - pm)) / (2 * exp(2 * ps)) - 0.5;
+    }
+    return sum;
+}
+
+static int count_active(const probe *p, int level, int *n_units) {
+    med_shape s = med_mmhvae_noise_shape(&p->work->record.model, level, p->n);
+    int64_t per_slice = med_shape_count(s) / p->n, channels = s.dim[1], map = per_slice / channels;
+    const float *q = med_plan_data(p->plan, p->pass.q[level]), *prior = med_plan_data(p->plan, p->pass.prior[level]);
+    int n = 0;
+    for (int64_t c = 0; c < channels; c++) {
+        double sum = 0;
+        for (int64_t k = 0; k < p->n; k++) {
+            int64_t at = 2 * per_slice * k + c * map;
+            sum += divergence(q + at, prior + at, per_slice, map);
+        }
+        n += sum / p->n > active_kl;
+    }
+    *n_units = (int)channels;
+    return n;
+}
+
+static med_status run(probe *p, const med_train_batch *batch, json_t *active, json_t *units) {
+    MED_TRY(build(p));
+    MED_MODSET_EACH (j, p->given) med_plan_bind(p->plan, p->features.x[j], batch->x[j]);
+    MED_TRY(med_plan_run(p->plan));
+    for (int l = 0; l <= p->work->record.model.pools; l++) {
+        int n_units, n = count_active(p, l, &n_units);
+        json_array_append_new(active, json_integer(n));
+        json_array_append_new(units, json_integer(n_units));
+    }
+    return MED_OK;
+}
+
+/* On the middle of the training case with most modalities, which is always the same. */
+med_status med_train_units(med_train_work *w, json_t *active, json_t *units) {
+    enum { MOST_SLICES = 4 };
+    int i = 0, n_slices;
+    for (int k = 1; k < w->data->n_train; k++)
+        if (med_modset_count(w->data->train[k].subject.observed) > med_modset_count(w->data->train[i].subject.observed)) i = k;
+    n_slices = med_loader_n_slices(w->data->loader, i);
+    med_train_draw draw = {.n = w->record.config.batch < MOST_SLICES ? w->record.config.batch : MOST_SLICES};
+    if (draw.n > n_slices) draw.n = n_slices;
+    draw.first = (n_slices - draw.n) / 2;
+    med_train_batch batch;
+    med_train_data_batch(w->data, i, &draw, &batch);
+    probe p = {.work = w, .given = w->data->train[i].subject.observed, .n = draw.n};
+    med_status status = run(&p, &batch, active, units);
+    med_plan_free(p.plan);
+    med_graph_free(p.graph);
+    return status;
+}
