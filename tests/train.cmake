@@ -5,3 +5,6 @@ target_compile_definitions(test_train_keys PRIVATE MEDLEY_SOURCE="${CMAKE_SOURCE
 med_test(train/resume)
 med_test(train/overfit)
 med_test(cli/train)
+med_test(train/trouble)
+add_test(NAME train/kills COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/train/kills.sh $<TARGET_FILE:medley> 6)
+set_tests_properties(train/kills PROPERTIES TIMEOUT 600)

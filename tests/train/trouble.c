@@ -1,0 +1,107 @@
+/* trouble.c: what a training does when something is not as it should be, and within the memory it may take. */
+#include "train/small_run.h"
+
+#include <math.h>
+
+#include "model/mmhvae_trainer.h"
+
+static const char *dir;
+
+static int set_up(void **state) {
+    (void)state;
+    dir = small_create();
+    assert_program(0, "", "train %s/data %s/first " SMALL_NETWORK "--steps 2", dir, dir);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    testing_remove(dir);
+    return 0;
+}
+
+static void zero_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
+    (void)context, (void)pass, (void)level, (void)first;
+    for (int64_t i = 0; i < n * per_slice; i++) to[i] = 0;
+}
+
+static void a_step_that_is_not_finite_names_its_place_and_changes_nothing(void **state) {
+    (void)state;
+    enum { N = 2, PLANE = 64 };
+    med_mmhvae_config c;
+    assert_int_equal(med_mmhvae_preset("tiny", &c), MED_OK);
+    c.base = 4, c.max = 8, c.pools = 2, c.nfinal = 2, c.nblocks = 1, c.height = c.width = 8, c.n_mods = 2;
+    med_weights *w;
+    assert_int_equal(med_mmhvae_init(&c, 1, &w), MED_OK);
+    float *spoiled = med_weights_find(w, "head/t2/out/bias")->data, *other = med_weights_find(w, "enc/us/first/bias")->data;
+    spoiled[0] = NAN;
+    float before = other[0], x[N * PLANE];
+    for (int i = 0; i < N * PLANE; i++) x[i] = (float)(i % 7) / 7;
+    med_mmhvae_trainer *t;
+    med_trainer_options o = {.n_micro = 2, .generator_optimizer = {MED_ADAMAX, 0.01, 0.9, 0.999, 1e-8}};
+    assert_int_equal(med_mmhvae_trainer_create(&c, o, w, &t), MED_OK);
+    med_step_input in = {.observed = 3, .subset = 2, .anchor = 0, .n = N, .x = {x, x}, .target = {x, x}, .noise = zero_noise, .w_kl = 1};
+    med_step_result r;
+    assert_int_equal(med_mmhvae_trainer_step(t, &in, &r), MED_EFAIL);
+    static const char *const words[] = {"pass full", "largest activations: t2 of pass", "inf", "--set clip"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strstr(med_message(), words[i])) fail_msg("'%s' is not in '%s'", words[i], med_message());
+    assert_true(other[0] == before);
+    med_mmhvae_trainer_free(t);
+}
+
+static void a_check_writes_nothing_and_names_a_case_that_cannot_be_read(void **state) {
+    (void)state;
+    assert_program(0, "memory", "train %s/data --check " SMALL_NETWORK, dir);
+    assert_program(2, "RUN", "train %s/data " SMALL_NETWORK, dir);
+    char command[512];
+    snprintf(command, sizeof command, "mkdir %s/bad && for m in us t2; do for c in a b; do "
+             "cp %s/data/case0000/case0000-us.nii.gz %s/bad/$c-$m.nii.gz; done; done; echo x > %s/bad/b-t2.nii.gz", dir, dir, dir, dir);
+    assert_int_equal(system(command), 0);
+    assert_program(2, "b-t2.nii.gz", "train %s/bad --check " SMALL_NETWORK, dir);
+}
+
+static void memory_is_kept_to_or_refused_with_the_least(void **state) {
+    (void)state;
+    assert_program(1, "the least that would do is", "train %s/data %s/none " SMALL_NETWORK "--max-memory 1M", dir, dir);
+    assert_program(2, "2G", "train %s/data %s/none " SMALL_NETWORK "--max-memory lots", dir, dir);
+    assert_program(0, "1 x", "train %s/data %s/narrow " SMALL_NETWORK "--threads 2 --steps 2 --max-memory 50M", dir, dir);
+    assert_same_file(dir, "narrow/weights.safetensors", "first/weights.safetensors");
+}
+
+static void other_modalities_begin_with_what_fits(void **state) {
+    (void)state;
+    char command[1024];
+    snprintf(command, sizeof command, "mkdir %s/mr && for c in a b; do cp %s/data/case0000/case0000-us.nii.gz %s/mr/$c-t2.nii.gz; "
+             "cp %s/data/case0000/case0000-us.nii.gz %s/mr/$c-t1.nii.gz; done", dir, dir, dir, dir, dir);
+    assert_int_equal(system(command), 0);
+    assert_program(0, "initialised: enc/t1", "train %s/mr %s/tuned " SMALL_NETWORK "--set anchor=t2 --steps 2 --init %s/first/weights.safetensors",
+                   dir, dir, dir);
+    assert_program(2, "--init is for a new run", "train %s/mr %s/tuned --resume --init %s/first/weights.safetensors", dir, dir, dir);
+    assert_program(2, "nowhere", "train %s/mr %s/x " SMALL_NETWORK "--set anchor=t2 --init %s/nowhere", dir, dir, dir);
+}
+
+/* No file may grow beyond 8 kB: no checkpoint can be written. */
+static void a_full_disk_does_not_end_the_training_before_its_time(void **state) {
+    (void)state;
+    char command[1024];
+    snprintf(command, sizeof command,
+             "trap '' XFSZ; ulimit -f 16; '%s' train %s/data %s/full " SMALL_NETWORK "--steps 3 --set checkpoint_minutes=0 --set val_every=0 "
+             "2> %s/full.err", getenv("MEDLEY_PROGRAM"), dir, dir, dir);
+    assert_int_not_equal(system(command), 0); /* the last word is a checkpoint that could not be written */
+    char *err = program_slurp(dir, "full.err");
+    if (!strstr(err, "training goes on") || !strstr(err, "3/3")) fail_msg("it said '%s'", err);
+    free(err);
+    assert_program(0, "", "train %s/data %s/full --resume", dir, dir);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_that_is_not_finite_names_its_place_and_changes_nothing),
+        cmocka_unit_test(a_check_writes_nothing_and_names_a_case_that_cannot_be_read),
+        cmocka_unit_test(memory_is_kept_to_or_refused_with_the_least),
+        cmocka_unit_test(other_modalities_begin_with_what_fits),
+        cmocka_unit_test(a_full_disk_does_not_end_the_training_before_its_time),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
