@@ -36,6 +36,7 @@ static void write_formatted(const char *prefix, const char *format, va_list args
     size_t n = strlen(prefix);
     memcpy(line, prefix, n);
     vsnprintf(line + n, sizeof line - n, format, args);
+    med_one_line(line);
     pthread_mutex_lock(&mutex);
     write_line(line);
     pthread_mutex_unlock(&mutex);

@@ -9,12 +9,18 @@
 enum { MESSAGE_BYTES = 2048 };
 static _Thread_local char message[MESSAGE_BYTES];
 
+void med_one_line(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f) *text = '?';
+}
+
 med_status med_fail(med_status status, const char *format, ...) {
     char text[MESSAGE_BYTES]; /* an argument may be the old message */
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    med_one_line(text);
     memcpy(message, text, sizeof text);
     return status;
 }
@@ -26,6 +32,7 @@ med_status med_fail_in(med_status status, const char *format, ...) {
     vsnprintf(context, sizeof context, format, args);
     va_end(args);
     snprintf(text, sizeof text, "%s: %.*s", context, (int)(sizeof text - sizeof context - 3), message);
+    med_one_line(text);
     memcpy(message, text, sizeof text);
     return status;
 }

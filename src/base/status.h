@@ -23,7 +23,7 @@ typedef enum med_status {
         if (med_try_ != MED_OK) return med_try_;                                                                       \
     } while (0)
 
-/* Store the message of this thread and return `status`: message and status are one expression. */
+/* Store the message (one line) of this thread and return `status`: message and status are one expression. */
 med_status med_fail(med_status status, const char *format, ...) MED_PRINTF(2, 3);
 
 /* Put "context: " before the message of this thread; returns `status` unchanged. */
@@ -31,6 +31,9 @@ med_status med_fail_in(med_status status, const char *format, ...) MED_PRINTF(2,
 
 /* Last message of this thread, "" if none. Borrowed, valid until the next med_fail here. */
 const char *med_message(void);
+
+/* Control characters (a name in a file may hold any) become '?': a message is one line. */
+void med_one_line(char *text);
 
 /* 0, 1 or 2 as in the table above. */
 int med_exit_code(med_status status);

@@ -144,8 +144,23 @@ static void mask(med_volume *v, const med_volume *fov) {
         if (fov->voxel[i] == 0) v->voxel[i] = 0;
 }
 
+/* Where the MR would lie without its transform, on every third voxel; NULL when it has none. */
+enum { CHECK_STEP = 3 };
+static med_status place_untransformed(const work *w, const med_prepare_source *s, const med_volume *raw, med_volume **out) {
+    *out = NULL;
+    if (!s->to_image || !med_transform_count(s->to_image)) return MED_OK;
+    return med_volume_resample(raw, med_every_voxel(w->us->grid, CHECK_STEP), med_affine_identity(), MED_INTERP_LINEAR, 0,
+                               out);
+}
+
+static void check_place(const work *w, const char *mod, const med_volume *before, const med_volume *after) {
+    med_check_overlap(w->c, mod, after, w->fov);
+    if (before)
+        med_check_registration(w->c, &(med_registration_check){mod, w->us, w->fov, after, before, CHECK_STEP});
+}
+
 static med_status make_mr(work *w, const med_prepare_source *s, bool *is_there) {
-    med_volume *raw, *mr;
+    med_volume *raw, *mr, *before;
     float lo, hi;
     MED_TRY(load(w, s->path, &raw));
     find_range(raw, &lo, &hi);
@@ -160,10 +175,12 @@ static med_status make_mr(work *w, const med_prepare_source *s, bool *is_there) 
         cast_like_release(raw, lo);
     else
         shift_to_zero(w->c, s->path, raw, lo);
-    med_status status = warp(s, raw, w->us->grid, false, &mr);
+    med_status status = place_untransformed(w, s, raw, &before);
+    if (status == MED_OK) status = warp(s, raw, w->us->grid, false, &mr);
     med_volume_free(raw);
+    if (status == MED_OK) check_place(w, s->mod, before, mr);
+    med_volume_free(before);
     if (status != MED_OK) return status;
-    med_check_overlap(w->c, s->mod, mr, w->fov);
     if (strcmp(w->o->fov, "none") != 0) mask(mr, w->fov);
     status = save(w, mr, s->mod, MED_VOXEL_F32);
     med_volume_free(mr);

@@ -10,6 +10,17 @@ void med_check_image(med_prepare_case *c, const char *mod, const med_volume *v);
 void med_check_transform(med_prepare_case *c, const char *name, med_affine a);
 /* Less than half of the field of view lies in the head (mr > 0). */
 void med_check_overlap(med_prepare_case *c, const char *mod, const med_volume *mr, const med_volume *fov);
+/* The ultrasound's edges must tell more about the MR where the transform puts it (`after`) than where it was (`before`):
+ * normalised mutual information over every step-th voxel of the field of view. `before` has only those voxels. Nothing is
+ * said where it does not cover half of the field of view. The numbers go into the notes. */
+typedef struct med_registration_check {
+    const char *mod;
+    const med_volume *us, *fov, *after; /* on the case's grid */
+    const med_volume *before;           /* on med_every_voxel of it */
+    int step;
+} med_registration_check;
+void med_check_registration(med_prepare_case *c, const med_registration_check *r);
+med_grid med_every_voxel(med_grid grid, int step); /* the first, then every step-th along each axis */
 /* More than half of the label outside the field of view, or nothing inside; the counts go into the notes. */
 void med_check_label(med_prepare_case *c, const med_volume *label, const med_volume *fov);
 

@@ -205,6 +205,7 @@ static med_status read_legacy_storage(reader *r, size_t *at, const char *key, vi
 static med_status load_legacy(reader *r) {
     size_t at = 0;
     med_py *magic, *protocol, *system, *dict, *keys;
+    if (!r->file.size) return med_fail(MED_EFORMAT, "%s: is empty" NOT_STATE_DICT, r->path);
     MED_TRY(read_pickle(r, &at, &magic));
     if (magic->kind != MED_PY_INT || magic->integer != legacy_magic)
         return med_fail(MED_EFORMAT, "%s: a pickle, but not from torch.save" NOT_STATE_DICT, r->path);

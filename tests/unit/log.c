@@ -25,6 +25,19 @@ static void lines_reach_the_sink(void **state) {
     assert_string_equal(lines, "case a: 1 of 2\nwarning: 12.5 %\n");
 }
 
+static void names_with_control_characters_stay_on_their_line(void **state) {
+    (void)state;
+    int n = 0;
+    assert_fails(med_fail(MED_EINPUT, "%s: no such file", "a\nb\033[2Jc\x7f\xc3\xa9"), MED_EINPUT,
+                 "a?b?[2Jc?\xc3\xa9: no such file");
+    assert_fails(med_fail_in(MED_EINPUT, "%s", "x\r"), MED_EINPUT, "x?: a?b");
+    lines[0] = '\0';
+    med_log_set(remember, &n);
+    med_warn("%s", "a\nb");
+    med_log_set(NULL, NULL);
+    assert_string_equal(lines, "warning: a?b\n");
+}
+
 static int count_progress_lines(bool is_on) {
     int n = 0;
     lines[0] = '\0';
@@ -50,6 +63,7 @@ static void progress_in_plain_lines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_reach_the_sink),
+        cmocka_unit_test(names_with_control_characters_stay_on_their_line),
         cmocka_unit_test(progress_in_plain_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -415,6 +415,8 @@ static void other_archives(void **state) {
     assert_fails(med_weights_load_any(path, &w), MED_EFORMAT, "is compressed");
     free(file.data);
 
+    write_file("", 0);
+    assert_fails(med_weights_load_pth(path, &w), MED_EFORMAT, "is empty");
     write_file("\x80\x02}q", 4);
     assert_fails(med_weights_load_any(path, &w), MED_EFORMAT, "cut off");
     write_file("\x80\x02K\x01.", 5);

@@ -43,7 +43,7 @@ static inline void fuzz_write(const char *name, const uint8_t *data, size_t n) {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
     FILE *to = fopen(path, "wb");
-    if (!to || fwrite(data, 1, n, to) != n || fclose(to)) abort();
+    if (!to || (n && fwrite(data, 1, n, to) != n) || fclose(to)) abort();
 }
 
 #endif

@@ -1,10 +1,10 @@
-/* safetensors and PyTorch archives. */
+/* PyTorch archives and pickle streams. */
 #include "fuzz.h"
 #include "engine/weights.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     med_weights *w;
-    med_status status = med_weights_load_any(fuzz_file(data, n), &w);
+    med_status status = med_weights_load_pth(fuzz_file(data, n), &w);
     fuzz_check(status);
     if (status == MED_OK) med_weights_free(w);
     return 0;

@@ -1,9 +1,12 @@
-/* NIfTI, NRRD, MetaImage: as volume, header and displacement field. */
+/* fuzz_image.h: an image as volume, header and displacement field. */
+#ifndef MED_TESTS_FUZZ_IMAGE_H
+#define MED_TESTS_FUZZ_IMAGE_H
+
 #include "fuzz.h"
 #include "image/field.h"
 #include "image/volume.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+static inline void fuzz_image(const uint8_t *data, size_t n) {
     const char *path = fuzz_file(data, n);
     med_volume *v;
     med_field *f;
@@ -12,5 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (status == MED_OK) med_volume_free(v);
     if (med_volume_load_header(path, &v) == MED_OK) med_volume_free(v);
     if (med_field_load(path, &f) == MED_OK) med_field_free(f);
-    return 0;
 }
+
+#endif

@@ -1,0 +1,7 @@
+/* Slicer .mrk.json. */
+#include "fuzz_landmarks.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+    if (n && data[0] == '{') fuzz_landmarks(data, n);
+    return 0;
+}

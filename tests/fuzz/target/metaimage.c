@@ -1,0 +1,7 @@
+/* MetaImage with its data inline or beside it. */
+#include "fuzz_image.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+    if (n > 4 && memcmp(data, "NRRD", 4) && data[0] >= ' ' && data[1] >= ' ') fuzz_image(data, n);
+    return 0;
+}
