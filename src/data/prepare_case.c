@@ -29,11 +29,13 @@ static void free_source(med_prepare_source *s) {
 
 void med_prepare_case_free(med_prepare_case *c) {
     free(c->name);
+    free(c->landmarks);
     free(c->reference);
     free(c->excluded);
     free_source(&c->us);
     free_source(&c->label);
     for (int m = 0; m < c->n_mr; m++) free_source(&c->mr[m]);
+    for (int m = 0; m < c->n_more; m++) free_source(&c->more_labels[m]);
     for (int w = 0; w < c->n_warnings; w++) free(c->warnings[w]);
     json_decref(c->notes);
 }
@@ -200,17 +202,48 @@ static med_status check_label(const char *path, med_volume *label) {
     return MED_OK;
 }
 
-static med_status make_label(work *w) {
+/* A mask without geometry takes that of the image it was drawn on. */
+static med_status place_on_us(const work *w, med_volume *label) {
+    med_volume *header;
+    MED_TRY(med_volume_load_header(w->c->us.path, &header));
+    med_grid us = header->grid;
+    med_volume_free(header);
+    bool has_its_size = memcmp(label->grid.n, us.n, sizeof us.n) == 0;
+    if (label->is_unplaced && has_its_size) {
+        med_prepare_warn(w->c, "label: has no geometry, that of the ultrasound is taken");
+        label->grid = us;
+    }
+    if (med_grid_equal(label->grid, us, 0.1)) return MED_OK;
+    const int *a = label->grid.n, *b = us.n;
+    return med_fail(MED_EFORMAT, "%s: %d x %d x %d voxels, corners %.3g mm off the grid of %s: %d x %d x %d voxels",
+                    w->c->label.path, a[0], a[1], a[2], med_grid_corner_distance(label->grid, us), w->c->us.path, b[0], b[1],
+                    b[2]);
+}
+
+static med_status make_label(work *w, const med_prepare_source *s, const char *key) {
     med_volume *raw, *label;
-    MED_TRY(load(w, w->c->label.path, &raw));
-    med_status status = check_label(w->c->label.path, raw);
-    if (status == MED_OK) status = warp(&w->c->label, raw, w->us->grid, true, &label);
+    bool is_main = s == &w->c->label;
+    MED_TRY(load(w, s->path, &raw));
+    med_status status = check_label(s->path, raw);
+    if (status == MED_OK && is_main && w->c->label_is_on_us) status = place_on_us(w, raw);
+    if (status == MED_OK) status = warp(s, raw, w->us->grid, true, &label);
     med_volume_free(raw);
     if (status != MED_OK) return status;
-    med_check_label(w->c, label, w->fov);
-    status = save(w, label, "label", MED_VOXEL_U8);
+    if (is_main) med_check_label(w->c, label, w->fov);
+    status = save(w, label, key, MED_VOXEL_U8);
     med_volume_free(label);
     return status;
+}
+
+static med_status make_labels(work *w) {
+    if (w->c->label.path) MED_TRY(make_label(w, &w->c->label, "label"));
+    for (int m = 0; m < w->c->n_more; m++) {
+        char *key = med_format("label.%s", w->c->more_labels[m].mod);
+        med_status status = make_label(w, &w->c->more_labels[m], key);
+        free(key);
+        MED_TRY(status);
+    }
+    return MED_OK;
 }
 
 /* ---- all ---- */
@@ -241,7 +274,7 @@ static med_status make_all(work *w) {
         n_there += is_there;
     }
     if (!n_there) return med_fail(MED_EFORMAT, "%s: no MR with any signal", w->c->name);
-    if (w->c->label.path) MED_TRY(make_label(w));
+    MED_TRY(make_labels(w));
     return med_prepare_save_notes(w->c, w->dir);
 }
 

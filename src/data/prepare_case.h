@@ -21,11 +21,15 @@ typedef struct med_prepare_source {
     med_transform *to_image; /* points of the case's space to points of this image; owned; NULL: the identity */
 } med_prepare_source;
 
-enum { MED_PREPARE_WARNINGS = 64 };
+enum { MED_PREPARE_WARNINGS = 64, MED_PREPARE_LABELS = 4 };
 typedef struct med_prepare_case { /* owned; med_prepare_case_free */
     char *name;
     med_prepare_source us, label, mr[MED_MAX_MODS];
     int n_mr;
+    bool label_is_on_us;                                /* voxel by voxel on the ultrasound as it is in its file */
+    int n_more;
+    med_prepare_source more_labels[MED_PREPARE_LABELS]; /* written as NAME-label.MOD */
+    char *landmarks; /* a file of pairs, for writers that know it; owned; NULL: none */
     char *reference; /* an image whose grid is taken as it is; NULL: the grid is made of the ultrasound */
     json_t *notes;   /* what its source tells: series, alternatives, transforms; becomes part of the manifest */
     int n_warnings;

@@ -54,6 +54,31 @@ void med_check_label(med_prepare_case *c, const med_volume *label, const med_vol
                          100 * (double)n_out / (double)(n_in + n_out));
 }
 
+static bool is_near(const double ras[3], med_grid image, med_affine to_index, const double spacing[3]) {
+    double index[3];
+    med_affine_apply(to_index, ras, index);
+    for (int a = 0; a < 3; a++)
+        if (index[a] < -0.5 - 5 / spacing[a] || index[a] > image.n[a] - 0.5 + 5 / spacing[a]) return false;
+    return true;
+}
+
+med_status med_check_landmarks(med_prepare_case *c, const char *path, const med_landmarks *l, int side, med_grid image) {
+    static const char *const sides[] = {"MR", "ultrasound"};
+    med_affine to_index;
+    double spacing[3];
+    int n_outside = 0;
+    med_grid_spacing(image, spacing);
+    if (!med_affine_invert(image.affine, &to_index)) return med_fail(MED_EFORMAT, "%s: the image's grid is singular", path);
+    for (int i = 0; i < l->n; i++) n_outside += !is_near(l->item[i].ras[side], image, to_index, spacing);
+    if (2 * n_outside > l->n)
+        return med_fail(MED_EFORMAT, "%s: %d of %d points lie outside the %s: another coordinate convention?", path, n_outside,
+                        l->n, sides[side]);
+    if (n_outside)
+        med_prepare_warn(c, "landmarks: %d of %d points lie outside the %s: coordinate convention?", n_outside, l->n,
+                         sides[side]);
+    return MED_OK;
+}
+
 /* ---- registration ---- */
 
 enum { BINS = 32 };

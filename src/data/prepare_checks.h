@@ -3,6 +3,7 @@
 #define MED_DATA_PREPARE_CHECKS_H
 
 #include "data/prepare_case.h"
+#include "image/landmarks.h"
 
 /* Spacing outside 0.05 to 6 mm; more than a fifth of what is above 0 at the maximum. */
 void med_check_image(med_prepare_case *c, const char *mod, const med_volume *v);
@@ -21,6 +22,9 @@ typedef struct med_registration_check {
 } med_registration_check;
 void med_check_registration(med_prepare_case *c, const med_registration_check *r);
 med_grid med_every_voxel(med_grid grid, int step); /* the first, then every step-th along each axis */
+/* Points of one side more than 5 mm outside the image's box are a warning; more than half of them, MED_EFORMAT. */
+MED_CHECK med_status med_check_landmarks(med_prepare_case *c, const char *path, const med_landmarks *l, int side,
+                                         med_grid image);
 /* More than half of the label outside the field of view, or nothing inside; the counts go into the notes. */
 void med_check_label(med_prepare_case *c, const med_volume *label, const med_volume *fov);
 

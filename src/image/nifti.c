@@ -13,6 +13,7 @@ static bool is_nifti(const med_image_file *file) { return med_nifti_is(file->hea
 static void describe(const med_nifti_header *h, med_volume *v) {
     v->grid = h->grid;
     v->stored_type = h->type;
+    v->is_unplaced = h->is_unplaced;
     memcpy(v->description, h->description, sizeof v->description);
 }
 

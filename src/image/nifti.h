@@ -13,6 +13,7 @@ typedef struct med_nifti_header {
     size_t offset_bytes, data_bytes; /* of the voxels in the (expanded) file; their sum does not overflow */
     bool is_scaled;                  /* value = raw * slope + inter */
     double slope, inter;
+    bool is_unplaced; /* neither sform nor qform */
     char description[80];
 } med_nifti_header;
 

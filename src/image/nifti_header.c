@@ -235,7 +235,7 @@ static med_status parse_scaling(const char *path, const fields *f, med_nifti_hea
     return MED_OK;
 }
 
-static med_status parse_orient(const char *path, const fields *f, med_grid *grid) {
+static med_status parse_orient(const char *path, const fields *f, med_nifti_header *out) {
     const layout *l = f->at;
     med_nifti_orient orient = {get_code(f, l->sform_code),
                                get_code(f, l->qform_code),
@@ -247,7 +247,8 @@ static med_status parse_orient(const char *path, const fields *f, med_grid *grid
         orient.qform.offset_mm[r] = get_real(f, l->qoffset, r);
         orient.qform.spacing_mm[r] = get_real(f, l->pixdim, r + 1);
     }
-    return med_nifti_choose_affine(path, &orient, grid->n, &grid->affine);
+    out->is_unplaced = orient.sform_code <= 0 && orient.qform_code <= 0;
+    return med_nifti_choose_affine(path, &orient, out->grid.n, &out->grid.affine);
 }
 
 static void parse_description(const fields *f, char out[80]) {
@@ -266,7 +267,7 @@ static med_status parse(const char *path, const uint8_t *head, size_t n, bool is
     MED_TRY(parse_offset(path, &f, &out->offset_bytes));
     out->data_bytes = med_grid_count(out->grid) * med_voxel_bytes(out->type) * (is_field ? 3 : 1);
     MED_TRY(parse_scaling(path, &f, out));
-    MED_TRY(parse_orient(path, &f, &out->grid));
+    MED_TRY(parse_orient(path, &f, out));
     parse_description(&f, out->description);
     return MED_OK;
 }

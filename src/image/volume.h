@@ -37,6 +37,7 @@ typedef struct med_volume { /* owned; med_volume_free */
     med_grid grid;
     float *voxel;               /* n[0]*n[1]*n[2] */
     med_voxel_type stored_type; /* as in the file it came from */
+    bool is_unplaced;           /* the file does not say where it lies: its grid is a guess */
     char description[80];       /* NIfTI descrip */
 } med_volume;
 
