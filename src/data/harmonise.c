@@ -61,3 +61,59 @@ void med_harmonise_minmax(med_volume *v) {
     }
     free(values);
 }
+
+/* ---- by a record ---- */
+
+static med_status read_standard(const json_t *record, const char *mod, double to[MED_NYUL_LANDMARKS], bool *is_there) {
+    const json_t *list = json_object_get(json_object_get(json_object_get(record, "scales"), mod), "standard");
+    *is_there = list != NULL;
+    if (!list) return MED_OK;
+    bool is_good = json_array_size(list) == MED_NYUL_LANDMARKS;
+    for (size_t l = 0; is_good && l < MED_NYUL_LANDMARKS; l++) {
+        to[l] = json_number_value(json_array_get(list, l));
+        is_good = json_is_number(json_array_get(list, l)) && to[l] >= 0 && to[l] <= 1 && (l == 0 || to[l] >= to[l - 1]);
+    }
+    return is_good ? MED_OK
+                   : med_fail(MED_EFORMAT, "harmonisation of %s: the standard scale is not %d ascending numbers in [0,1]", mod,
+                              MED_NYUL_LANDMARKS);
+}
+
+med_status med_harmonise_by(const json_t *record, const char *mod, med_volume *v, bool *is_done) {
+    double from[MED_NYUL_LANDMARKS], to[MED_NYUL_LANDMARKS];
+    const char *method = json_string_value(json_object_get(record, "method"));
+    *is_done = false;
+    if (!method) return med_fail(MED_EFORMAT, "harmonisation: no method");
+    bool is_nyul = strcmp(method, "nyul") == 0, is_minmax = strcmp(method, "minmax") == 0;
+    if (!is_nyul && !is_minmax && strcmp(method, "none") != 0)
+        return med_fail(MED_EFORMAT, "harmonisation: the method '%s' is none of nyul, minmax, none", method);
+    if (!strcmp(mod, "us") || (!is_nyul && !is_minmax)) return MED_OK;
+    bool has_scale = true;
+    if (is_nyul) MED_TRY(read_standard(record, mod, to, &has_scale));
+    if (!has_scale || !med_nyul_measure(v, from)) return MED_OK;
+    if (is_nyul)
+        med_harmonise_apply(v, from, to, MED_NYUL_LANDMARKS);
+    else
+        med_harmonise_minmax(v);
+    *is_done = true;
+    return MED_OK;
+}
+
+med_status med_harmonised_target(const med_case *c, const char *mod, const json_t *record, med_volume **out) {
+    if (!record || med_case_has_target(c, mod)) return med_case_load_target(c, mod, out);
+    char *path = med_case_path(c, mod, NULL);
+    med_volume *v = NULL;
+    bool is_done = false;
+    med_status status = med_volume_load(path, &v);
+    if (status == MED_OK) {
+        med_intensity_lift_negative(v);
+        status = med_harmonise_by(record, mod, v, &is_done);
+    }
+    if (status == MED_OK && is_done) status = med_intensity_target_to_network(v, path);
+    free(path);
+    if (status == MED_OK && is_done) {
+        *out = v;
+        return MED_OK;
+    }
+    med_volume_free(v);
+    return status == MED_OK ? med_case_load_target(c, mod, out) : status;
+}

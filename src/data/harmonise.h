@@ -2,6 +2,7 @@
 #ifndef MED_DATA_HARMONISE_H
 #define MED_DATA_HARMONISE_H
 
+#include <jansson.h>
 #include "data/dataset.h"
 
 typedef enum med_harmonise_method {
@@ -20,5 +21,13 @@ void med_nyul_learn(const double landmarks[MED_NYUL_LANDMARKS], double sum[MED_N
 void med_harmonise_apply(med_volume *v, const double *from, const double *to, int n);
 /* In place by the other rule. */
 void med_harmonise_minmax(med_volume *v);
+
+/* A harmonisation as manifests, weights and sidecars record it: {"method": "nyul", "scales": {MOD: {"standard": [...]}}}.
+ * Apply it to an MR as acquired, in place: what `medley prepare harmonise` would make of it. *is_done false, nothing changed:
+ * method none, "us", no scale for this modality, or fewer than two different values. MED_EFORMAT: no such record. */
+MED_CHECK med_status med_harmonise_by(const json_t *record, const char *mod, med_volume *v, bool *is_done);
+/* The target of a case at network scale: its file where there is one, else its image harmonised by the record (NULL: none),
+ * else by the input rule. */
+MED_CHECK med_status med_harmonised_target(const med_case *c, const char *mod, const json_t *record, med_volume **out);
 
 #endif

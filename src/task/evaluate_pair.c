@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/harmonise.h"
 #include "task/evaluate_images.h"
 
 static med_status choose_scale(const char *option, const char *text, const json_t *sidecar, med_file_scale *out) {
@@ -58,11 +59,13 @@ med_status med_image_load_scaled(const char *path, const med_file_scale *s, cons
     return status;
 }
 
-static med_status load_reference(const med_image_judge *j, const med_found *ref, med_volume **out) {
+/* A reference without a harmonised file is brought to the scale that the prediction's network learnt. */
+static med_status load_reference(const med_image_judge *j, const med_found *ref, const json_t *of_prediction,
+                                 med_volume **out) {
     const med_evaluate_options *o = j->e.options;
     int c = j->data ? med_dataset_case(j->data, ref->case_name) : -1;
     if (c >= 0 && !o->reference_range && med_dataset_mod(j->data, ref->key) >= 0)
-        return med_case_load_target(&j->data->cases[c], ref->key, out);
+        return med_harmonised_target(&j->data->cases[c], ref->key, json_object_get(of_prediction, "harmonisation"), out);
     json_t *sidecar;
     med_file_scale s;
     MED_TRY(med_sidecar_load(ref->path, &sidecar));
@@ -119,7 +122,7 @@ static med_status load_volumes(med_image_judge *j, med_image_pair *p) {
     const med_evaluate_options *o = j->e.options;
     MED_TRY(med_sidecar_load(p->pred->path, &p->sidecar));
     MED_TRY(choose_scale("--range", o->range, p->sidecar, &p->scale));
-    MED_TRY(load_reference(j, p->ref, &p->reference));
+    MED_TRY(load_reference(j, p->ref, p->sidecar, &p->reference));
     MED_TRY(med_image_load_scaled(p->pred->path, &p->scale, p->reference, &p->prediction));
     const int *a = p->prediction->grid.n, *b = p->reference->grid.n;
     if (o->ignores_affine && a[0] == b[0] && a[1] == b[1] && a[2] == b[2]) p->prediction->grid = p->reference->grid;

@@ -76,30 +76,19 @@ static med_status learn(work *w, int j) {
     return MED_OK;
 }
 
-/* False: nothing but background, or one value: no target can be made. */
-static bool harmonise(const work *w, int j, med_volume *v) {
-    double from[MED_NYUL_LANDMARKS], to[MED_NYUL_LANDMARKS];
-    if (!med_nyul_measure(v, from)) return false;
-    const json_t *standard = json_object_get(json_object_get(w->scales, w->d->mods[j]), "standard");
-    for (size_t l = 0; l < MED_NYUL_LANDMARKS && w->is_nyul; l++)
-        to[l] = json_number_value(json_array_get(standard, l));
-    if (w->is_nyul)
-        med_harmonise_apply(v, from, to, MED_NYUL_LANDMARKS);
-    else
-        med_harmonise_minmax(v);
-    return true;
-}
-
 static med_status write_target(work *w, int i, int j) {
     med_volume *v;
     const med_case *c = &w->d->cases[i];
     MED_TRY(load_mr(w, i, j, &v));
     char *path = med_format("%s/%s-%s.target.nii.gz", c->dir, c->name, w->d->mods[j]);
-    med_status status = MED_OK;
-    if (harmonise(w, j, v)) {
+    bool is_done = false;
+    json_t *record = json_pack("{s:s, s:O}", "method", w->c->method, "scales", w->scales);
+    med_status status = med_harmonise_by(record, w->d->mods[j], v, &is_done);
+    json_decref(record);
+    if (is_done) {
         status = med_volume_save(v, path, MED_VOXEL_F32);
         w->n_written++;
-    } else {
+    } else if (status == MED_OK) {
         med_warn("%s: %s holds one value at most: no target", c->name, w->d->mods[j]);
     }
     free(path);

@@ -2,6 +2,7 @@
 #ifndef MED_TASK_SYNTH_H
 #define MED_TASK_SYNTH_H
 
+#include <jansson.h>
 #include "base/option.h"
 #include "image/volume.h"
 #include "model/mmhvae.h"
@@ -17,6 +18,8 @@ med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_mm
 void med_synth_model_changed(med_synth_model *m);
 void med_synth_model_free(med_synth_model *m);
 const med_mmhvae_config *med_synth_model_config(const med_synth_model *m);
+/* How the targets that the network learnt were harmonised (data/harmonise.h); NULL: not recorded. New reference. */
+json_t *med_synth_model_harmonisation(const med_synth_model *m);
 const char *med_synth_model_hash(const med_synth_model *m); /* SHA-256 of the weights file, hex; borrowed weights: "" */
 
 typedef struct med_synth_options {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/dataset.h"
+#include "task/synth_given.h"
 #include "task/synth_output.h"
 
 typedef struct source { /* a case as found: its images by name */
@@ -24,6 +25,7 @@ typedef struct job {
     med_synth_model *model;
     med_modset given, target; /* as asked for; 0: not */
     json_t *cases;            /* of the report */
+    json_t *harmonisation;    /* with_given: of the weights; owned */
     int n_failed, n_skipped;
 } job;
 
@@ -181,6 +183,7 @@ static med_status check_free(const job *b, const source *s) {
     const med_mmhvae_config *c = med_synth_model_config(b->model);
     med_modset given, target;
     if (choose(b, s, &given, &target) != MED_OK) return MED_OK; /* reported when its turn comes */
+    if (b->harmonisation) target |= given;
     MED_MODSET_EACH (j, target)
         for (int e = 0; e < 3; e++) {
             if (e == 1 && !b->config->uncertainty) continue;
@@ -224,6 +227,20 @@ static med_status save_outputs(const job *b, const source *s, med_volume *out[],
     return MED_OK;
 }
 
+/* What is given and was not made: see synth_given.h. */
+static med_status save_given(const job *b, const source *s, med_modset given, med_modset target, json_t *files) {
+    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    MED_MODSET_EACH (j, given & ~target) {
+        bool is_written;
+        MED_TRY(med_synth_given_save(b->config, s->name, c->mods[j], path_of(s, c->mods[j]), b->harmonisation, &is_written));
+        if (!is_written) continue;
+        char *path = med_synth_path(b->config, s->name, c->mods[j], med_synth_endings[0]);
+        json_object_set_new(files, c->mods[j], json_string(path));
+        free(path);
+    }
+    return MED_OK;
+}
+
 /* `files`: paths of the images by modality, to be filled. */
 static med_status run_volumes(const job *b, const source *s, med_modset given, med_modset target, json_t *files) {
     med_volume *inputs[MED_MAX_MODS] = {0}, *out[MED_MAX_MODS] = {0}, *sd[MED_MAX_MODS] = {0};
@@ -235,6 +252,7 @@ static med_status run_volumes(const job *b, const source *s, med_modset given, m
         status =
             med_synth_run(b->model, (const med_volume *const *)inputs, &o, out, b->config->uncertainty ? sd : NULL);
     if (status == MED_OK) status = save_outputs(b, s, out, sd, hashes, files);
+    if (status == MED_OK && b->harmonisation) status = save_given(b, s, given, target, files);
     for (int j = 0; j < MED_MAX_MODS; j++) {
         med_volume_free(inputs[j]);
         med_volume_free(out[j]);
@@ -317,6 +335,10 @@ static med_status run(job *b, json_t *report) {
     find_slice_size(b, slice);
     MED_TRY(med_synth_model_open(c->weights, slice, &c->set, &b->model));
     MED_TRY(read_sets(b));
+    if (c->with_given && !(b->harmonisation = med_synth_model_harmonisation(b->model)))
+        return med_fail(MED_EUSAGE,
+                        "--with-given: %s does not record how its training data were harmonised (medley prepare harmonise)",
+                        c->weights);
     for (int i = 0; i < b->n_sources; i++) MED_TRY(check_free(b, &b->sources[i]));
     MED_TRY(med_dir_create(c->out));
     json_object_set_new(report, "model", json_string("mmhvae"));
@@ -333,6 +355,7 @@ med_status med_synth_files(const med_synth_config *c, json_t *report) {
     job b = {.config = c};
     med_status status = run(&b, report);
     med_synth_model_free(b.model);
+    json_decref(b.harmonisation);
     free_sources(&b);
     return status;
 }

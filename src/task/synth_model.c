@@ -71,6 +71,13 @@ void med_synth_model_free(med_synth_model *m) {
 }
 
 const med_mmhvae_config *med_synth_model_config(const med_synth_model *m) { return &m->config; }
+json_t *med_synth_model_harmonisation(const med_synth_model *m) {
+    const char *text = med_weights_meta(m->weights, "medley.source");
+    json_t *source = text ? json_loads(text, 0, NULL) : NULL, *record = json_incref(json_object_get(source, "harmonisation"));
+    json_decref(source);
+    return record;
+}
+
 const char *med_synth_model_hash(const med_synth_model *m) { return m->hash; }
 
 /* ---- passes ---- */

@@ -70,6 +70,8 @@ static json_t *describe(const med_synth_config *c, const med_synth_model *m, con
     json_object_set_new(j, "model", json_string("mmhvae"));
     json_object_set_new(j, "config", med_mmhvae_to_json(med_synth_model_config(m)));
     json_object_set_new(j, "weights", weights);
+    json_t *harmonisation = med_synth_model_harmonisation(m);
+    if (harmonisation) json_object_set_new(j, "harmonisation", harmonisation);
     json_object_set_new(j, "temperature", json_real(c->temperature));
     json_object_set_new(j, "samples", json_integer(c->n_samples));
     json_object_set_new(j, "seed", json_integer((json_int_t)c->seed));

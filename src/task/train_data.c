@@ -35,7 +35,7 @@ static med_status look(med_train_data *d, const med_case *c) {
     return MED_OK;
 }
 
-/* Where the data come from and what may be done with them, for all that is made from them. */
+/* Where the data come from, what may be done with them and how they were harmonised, for all that is made from them. */
 static json_t *read_source(const char *path) {
     static const char *const keys[] = {"source", "licence"};
     char *file = med_path_join(path, "manifest.json");
@@ -44,6 +44,8 @@ static json_t *read_source(const char *path) {
         json_t *text = json_object_get(manifest, keys[i]);
         if (json_is_string(text)) json_object_set(source, keys[i], text);
     }
+    json_t *harmonisation = json_object_get(manifest, "harmonisation");
+    if (json_is_object(harmonisation)) json_object_set(source, "harmonisation", harmonisation);
     json_decref(manifest);
     free(file);
     return source;

@@ -98,7 +98,57 @@ static void a_data_set(void **state) {
     free(data);
 }
 
+/* Train on harmonised data: the weights, the sidecars and the images know the scale. A data set that has no targets is judged,
+ * and given MRs are written, by the network's scale: bit by bit what prepare harmonise makes. */
+static void weights_carry_it(void **state) {
+    (void)state;
+    char *folder = testing_folder();
+    assert_program(0, "", "phantom %s/d --cases 5 --missing 0 --size 32,32,8 --spacing 4 --quiet", folder);
+    assert_program(0, "", "prepare harmonise --data %s/d --quiet", folder);
+    assert_program(0, "", "train %s/d %s/run --preset tiny --set pools=2 --set base=4 --set max=8 --set nfinal=4 --set "
+                          "nblocks=1 --steps 1 --quiet", folder, folder);
+    /* the manifest lists the targets */
+    char *raw = med_format("%s/raw", folder),
+         *command = med_format("cp -r %s/d %s && rm %s/*/*.target.nii.gz %s/manifest.json", folder, raw, raw, raw);
+    assert_int_equal(system(command), 0);
+    free(command);
+    program_result r = program_run("prepare import --in %s --in-place --quiet", raw);
+    assert_int_equal(r.exit_code, 0);
+    program_free(&r);
+    assert_program(0, "", "synth %s/run/weights.safetensors %s %s/out --given us,t2 --target cet1 --with-given --quiet", folder,
+                   raw, folder);
+    med_volume *made, *expected;
+    char *path = med_format("%s/out/case0001-t2.nii.gz", folder);
+    assert_ok(med_volume_load(path, &made));
+    free(path);
+    path = med_format("%s/d/case0001/case0001-t2.target.nii.gz", folder);
+    assert_ok(med_volume_load(path, &expected));
+    free(path);
+    assert_memory_equal(made->voxel, expected->voxel, med_grid_count(made->grid) * sizeof(float));
+    med_volume_free(made);
+    med_volume_free(expected);
+    /* the same references, harmonised on the fly or read: the same scores */
+    char *cells[2];
+    for (int i = 0; i < 2; i++) {
+        r = program_run("evaluate images %s/out %s/%s --include-seen --json", folder, folder, i ? "raw" : "d");
+        if (r.exit_code != 0) fail_msg("%s", r.err);
+        cells[i] = json_dumps(json_object_get(r.json, "cells"), 0);
+        assert_true(json_array_size(json_object_get(r.json, "cells")) > 0);
+        program_free(&r);
+    }
+    assert_string_equal(cells[0], cells[1]);
+    free(cells[0]);
+    free(cells[1]);
+    assert_program(0, "", "train %s %s/plain --preset tiny --set pools=2 --set base=4 --set max=8 --set nfinal=4 --set "
+                          "nblocks=1 --steps 1 --quiet", raw, folder);
+    assert_program(2, "does not record how its training data were harmonised",
+                   "synth %s/plain/weights.safetensors %s %s/out2 --with-given", folder, raw, folder);
+    free(raw);
+    testing_remove(folder);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(landmarks_and_map), cmocka_unit_test(a_data_set)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(landmarks_and_map), cmocka_unit_test(a_data_set),
+                                       cmocka_unit_test(weights_carry_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
