@@ -6,6 +6,7 @@
 
 #define T med_bench_options
 static const med_option options[] = {
+    MED_OPT_TEXT(T, "model", model, "NAME", "network (default: mmhvae)"),
     MED_OPT_TEXT(T, "preset", preset, "NAME", "tiny, small, paper or demo"),
     MED_OPT_REPEAT(T, "set", set, "KEY=VALUE", "change one setting of the preset (size=H,W, base=8, ...)"),
     MED_OPT_LIST(T, "given", given, "MOD,...", "synth: modalities that are there (default: the first)"),

@@ -6,7 +6,7 @@
 #include "task/train.h"
 
 typedef struct config {
-    const char *preset;
+    const char *model, *preset;
     med_strings set;
     int epochs, steps;
     bool is_resumed, is_check;
@@ -15,6 +15,7 @@ typedef struct config {
 } config;
 
 static const med_option options[] = {
+    MED_OPT_TEXT(config, "model", model, "NAME", "network (default: mmhvae)"),
     MED_OPT_TEXT(config, "preset", preset, "NAME", "tiny, small, paper or demo: network and schedule (default: small)"),
     MED_OPT_REPEAT(config, "set", set, "KEY=VALUE",
                    "change one setting of the preset (docs/training.md lists the keys)"),
@@ -52,6 +53,7 @@ static med_status run(med_cli *cli) {
         return med_fail(MED_EUSAGE, "medley train DATA RUN: RUN, the folder to write, is missing");
     med_train_options o = {.data = cli->args[0],
                            .run = c->is_check ? NULL : cli->args[1],
+                           .model = c->model,
                            .preset = c->preset,
                            .set = c->set,
                            .epochs = c->epochs,

@@ -94,36 +94,6 @@ void med_plan_profile(med_plan *p, bool is_on) {
     p->n_runs = 0;
 }
 
-/* Nominal multiply-adds of convolutions and matrix products, twice. */
-static double gflop_of(const med_plan *p, const med_node *n) {
-    double out = (double)med_shape_count(n->shape);
-    switch (n->id) {
-    case MED_OP_conv2d: {
-        med_shape w = med_val_shape(p->graph, n->in[1]);
-        return 2e-9 * out * (double)(w.dim[1] * w.dim[2] * w.dim[3]);
-    }
-    case MED_OP_conv2d_grad_input: {
-        med_shape w = med_val_shape(p->graph, n->in[1]), y = med_val_shape(p->graph, n->in[0]);
-        return 2e-9 * (double)med_shape_count(y) * (double)(w.dim[1] * w.dim[2] * w.dim[3]);
-    }
-    case MED_OP_conv2d_grad_weight: {
-        med_shape y = med_val_shape(p->graph, n->in[1]);
-        return 2e-9 * out * (double)(y.dim[0] * y.dim[2] * y.dim[3]);
-    }
-    case MED_OP_depthwise2d:
-    case MED_OP_depthwise2d_grad_input: {
-        med_shape w = med_val_shape(p->graph, n->in[1]);
-        return 2e-9 * out * (double)(w.dim[2] * w.dim[3]);
-    }
-    case MED_OP_depthwise2d_grad_weight: {
-        med_shape y = med_val_shape(p->graph, n->in[1]);
-        return 2e-9 * (double)med_shape_count(y) * (double)(n->shape.dim[2] * n->shape.dim[3]);
-    }
-    case MED_OP_matmul: return 2e-9 * out * (double)med_val_shape(p->graph, n->in[0]).dim[!((const med_matmul_attr *)n->attr)->trans_a];
-    default: return 0;
-    }
-}
-
 static int slower_first(const void *a, const void *b) {
     double d = ((const med_op_time *)b)->seconds - ((const med_op_time *)a)->seconds;
     return d > 0 ? 1 : d < 0 ? -1 : 0;
@@ -141,7 +111,7 @@ int med_plan_times(const med_plan *p, med_op_time *out, int max) {
         }
         out[i].n_calls++;
         out[i].seconds += p->seconds[p->call[k]] / (double)(p->n_runs ? p->n_runs : 1);
-        out[i].gflop += gflop_of(p, n);
+        out[i].gflop += 2e-9 * med_node_macs(p->graph, n);
     }
     qsort(out, (size_t)n_out, sizeof *out, slower_first);
     return n_out;

@@ -36,6 +36,9 @@ void med_output(med_graph *g, med_val v);
 /* d(scalar)/d(wrt[i]) as new nodes; none where `scalar` does not depend on wrt[i]. `scalar` has one element. */
 void med_gradients(med_graph *g, med_val scalar, const med_val *wrt, int n, med_val *grads);
 
+/* Multiply-adds of all its convolutions and matrix products. */
+double med_graph_macs(const med_graph *g);
+
 /* ---- ops: one file each in engine/op/, listed in ops.def ---- */
 
 typedef enum med_pad_mode { MED_PAD_ZERO, MED_PAD_REFLECT } med_pad_mode;

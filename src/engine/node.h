@@ -115,6 +115,9 @@ int med_graph_n_nodes(const med_graph *g);
 int med_graph_n_outputs(const med_graph *g);
 med_val med_graph_output(const med_graph *g, int i);
 
+/* Multiply-adds of convolutions and matrix products, nominal; 0 for everything else. */
+double med_node_macs(const med_graph *g, const med_node *n);
+
 /* Attributes, by op. Ops that are not here have none. */
 typedef struct { double value; med_shape shape; } med_fill_attr;
 typedef struct { med_conv_attr conv; med_shape like; } med_conv_grad_attr;  /* conv2d_grad_input: x's shape; conv2d_grad_weight: w's */

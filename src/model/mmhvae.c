@@ -206,7 +206,10 @@ static med_val level_down(med_graph *g, const med_mmhvae_config *c, const med_mm
 
     med_scope_push(g, "post/%d", i);
     med_val from_h = o.given ? posterior_conv0(g, h, 0) : MED_NONE;
-    MED_MODSET_EACH(j, o.given) posterior[j] = posterior_block(g, from_h, f->skip[j][u]);
+    MED_MODSET_EACH(j, o.given) {
+        if (o.shares_nothing) from_h = posterior_conv0(g, h, 0);
+        posterior[j] = posterior_block(g, from_h, f->skip[j][u]);
+    }
     med_scope_pop(g);
     return draw(g, c, o, i + 1, n, prior, posterior, out);
 }

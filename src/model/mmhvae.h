@@ -6,6 +6,7 @@
 #include "base/option.h"
 #include "engine/graph.h"
 #include "engine/weights.h"
+#include "model/net.h"
 
 enum { MED_MAX_POOLS = 8, MED_MAX_LEVELS = MED_MAX_POOLS + 1 };
 
@@ -19,27 +20,31 @@ typedef struct med_mmhvae_config {
     bool se, residual;
 } med_mmhvae_config;
 
+/* The settings of a med_net of this model; the configuration is the same with the frame of the network. */
+typedef struct med_mmhvae_own {
+    int base, max, pools, nfinal, nblocks;
+    bool se, residual;
+} med_mmhvae_own;
+extern const med_model med_model_mmhvae;
+extern const med_option med_mmhvae_keys[];
+extern const med_mmhvae_own med_mmhvae_tiny, med_mmhvae_small, med_mmhvae_paper;
+med_mmhvae_config med_mmhvae_of(const med_net *n);
+med_net med_mmhvae_net(const med_mmhvae_config *c);
+MED_CHECK med_status med_mmhvae_check_own(const med_net *n);
+int med_mmhvae_size_step(const med_net *n);
+
 /* "tiny", "small", "paper" for us, t2, cet1, flair at 192 x 192; the caller may change modalities and size. */
 MED_CHECK med_status med_mmhvae_preset(const char *name, med_mmhvae_config *out);
 MED_CHECK med_status med_mmhvae_check(const med_mmhvae_config *c); /* MED_EUSAGE: what is wrong */
 /* Keys: modalities, size [H,W], base, max, pools, nfinal, nblocks, se, residual. A size of 0 x 0 is left out. */
 json_t *med_mmhvae_to_json(const med_mmhvae_config *c); /* owned reference */
-/* Keys that are not there: 0, but se and residual on. Unknown keys are errors. Does not check. */
+/* Keys that are not there: as in the preset paper. Unknown keys are errors. Does not check. */
 MED_CHECK med_status med_mmhvae_from_json(const json_t *object, med_mmhvae_config *out);
 MED_CHECK med_status med_mmhvae_set(med_mmhvae_config *c, const char *pair); /* "key=value", "plan.NAME=off" */
 int med_mmhvae_channels(const med_mmhvae_config *c, int level_u);            /* min(base*2^u, max) */
 
-/* Every parameter of the network, in a fixed order (a weight before its bias, v before g). The one list that counting,
- * initialising and loading go by. */
-typedef struct med_mmhvae_parameter {
-    const char *name; /* "enc/t2/3/conv0/weight", valid during the call */
-    med_shape shape;
-    int64_t fan_in; /* of the weight; a bias and a gain have their weight's */
-    bool is_gain;   /* one length per row of the tensor "v" beside it */
-} med_mmhvae_parameter;
-/* The visit stops at the first failure. */
-typedef med_status med_mmhvae_parameter_fn(void *context, const med_mmhvae_parameter *p);
-MED_CHECK med_status med_mmhvae_parameters(const med_mmhvae_config *c, med_mmhvae_parameter_fn *visit, void *context);
+/* Every parameter of the network, in a fixed order (a weight before its bias, v before g). */
+MED_CHECK med_status med_mmhvae_parameters(const med_mmhvae_config *c, med_parameter_fn *visit, void *context);
 int64_t med_mmhvae_count(const med_mmhvae_config *c); /* numbers in all of them */
 
 /* Weights with our names and metadata medley.model = "mmhvae", medley.config. From ours, from the release's names, or
@@ -51,6 +56,9 @@ int64_t med_mmhvae_count(const med_mmhvae_config *c); /* numbers in all of them 
  * MED_EFORMAT: weights of another model, a parameter that is missing, superfluous, of the wrong shape, not finite. */
 MED_CHECK med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set,
                                      med_weights **weights, med_mmhvae_config *config);
+/* The same for tensors that are in memory: renames them. */
+MED_CHECK med_status med_mmhvae_load_from(const char *path, const int slice[2], const med_strings *set,
+                                          med_weights *weights, med_mmhvae_config *config);
 /* `c`, or where its size is 0 x 0, the same with some size that has the shapes of w. */
 med_mmhvae_config med_mmhvae_shaped(const med_mmhvae_config *c, const med_weights *w);
 /* All parameters, by the seed: uniform +-1/sqrt(fan_in); gains start at the row norm of v. Metadata as above. */

@@ -27,6 +27,7 @@ typedef struct med_mmhvae_pass_options {
     double temperature;
     const char *name;         /* noise inputs are called "eps/NAME/LEVEL" */
     bool wants_kl, wants_marginals;
+    bool shares_nothing;      /* compute what posteriors have in common for each of them: cost as published */
 } med_mmhvae_pass_options;
 
 /* Inputs "x/MOD" [n,1,H,W] at network scale and the encoders of `mods`. They do not depend on the subset that is given. */

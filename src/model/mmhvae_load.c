@@ -23,17 +23,6 @@ typedef struct loader {
     bool is_release; /* its names, for messages */
 } loader;
 
-void med_mmhvae_describe(const med_mmhvae_config *c, med_weights *w) {
-    json_t *config = med_mmhvae_to_json(c);
-    char *text = json_dumps(config, JSON_COMPACT);
-    json_decref(config);
-    med_assert(text != NULL);
-    med_weights_set_meta(w, "medley.model", "mmhvae");
-    med_weights_set_meta(w, "medley.config", text);
-    med_weights_set_meta(w, "medley.version", MEDLEY_VERSION);
-    free(text);
-}
-
 /* ---- names ---- */
 
 static bool begins_with(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
@@ -199,7 +188,7 @@ typedef struct checker {
     med_weights *expected; /* names only */
 } checker;
 
-static med_status check_one(void *context, const med_mmhvae_parameter *p) {
+static med_status check_one(void *context, const med_parameter *p) {
     const checker *k = context;
     const loader *l = k->loader;
     const med_tensor *t = med_weights_find(l->weights, p->name);
@@ -296,26 +285,28 @@ static med_status check_shapes(const loader *l) {
     return check_parameters(&shaped);
 }
 
-static med_status load(loader *l, const int slice[2], const med_strings *set) {
-    MED_TRY(med_weights_load_any(l->path, &l->weights));
-    MED_TRY(read_config(l));
-    for (int i = 0; set && i < set->n; i++) MED_TRY(med_mmhvae_set(l->config, set->item[i]));
-    MED_TRY(check_config(l));
-    MED_TRY(settle_size(l, slice));
-    MED_TRY(check_config(l)); /* now the size too */
-    MED_TRY(check_shapes(l));
-    med_mmhvae_describe(l->config, l->weights);
+med_status med_mmhvae_load_from(const char *path, const int slice[2], const med_strings *set, med_weights *weights,
+                                med_mmhvae_config *config) {
+    loader l = {.path = path, .weights = weights, .config = config};
+    MED_TRY(read_config(&l));
+    for (int i = 0; set && i < set->n; i++) MED_TRY(med_mmhvae_set(config, set->item[i]));
+    MED_TRY(check_config(&l));
+    MED_TRY(settle_size(&l, slice));
+    MED_TRY(check_config(&l)); /* now the size too */
+    MED_TRY(check_shapes(&l));
+    med_mmhvae_describe(config, weights);
     return MED_OK;
 }
 
 med_status med_mmhvae_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights,
                            med_mmhvae_config *config) {
-    loader l = {.path = path, .config = config};
     *weights = NULL;
-    med_status status = load(&l, slice, set);
+    med_weights *w;
+    MED_TRY(med_weights_load_any(path, &w));
+    med_status status = med_mmhvae_load_from(path, slice, set, w, config);
     if (status == MED_OK)
-        *weights = l.weights;
+        *weights = w;
     else
-        med_weights_free(l.weights);
+        med_weights_free(w);
     return status;
 }

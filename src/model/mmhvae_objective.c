@@ -61,11 +61,10 @@ static med_val discriminator(med_graph *g, const med_mmhvae_config *c, med_discr
 }
 
 static void build_passes(med_graph *g, const med_mmhvae_config *c, const med_mmhvae_step_key *key, med_mmhvae_step_graph *s) {
-    static const char *const names[MED_MAX_PASSES] = {"full", "anchor", "subset"};
     med_mmhvae_encode(g, c, key->observed, key->n, &s->features);
     for (int p = 0; p < key->n_passes; p++) {
         bool all_outputs = p > 0 && (key->is_adversarial || key->trains_discriminators);
-        med_mmhvae_pass_options o = {.given = key->given[p], .temperature = 1, .name = names[p], .wants_kl = true,
+        med_mmhvae_pass_options o = {.given = key->given[p], .temperature = 1, .name = key->name[p], .wants_kl = true,
                                      .target = all_outputs ? med_modset_of(c->n_mods) - 1 : key->observed};
         med_mmhvae_generate(g, c, &s->features, key->n, o, &s->pass[p]);
     }

@@ -12,6 +12,7 @@ typedef struct med_mmhvae_step_key {
     med_modset observed;                 /* O: reconstruction on these */
     int n_passes;                        /* pass 0 is P = O and has no adversarial term */
     med_modset given[MED_MAX_PASSES];    /* P of every pass */
+    const char *name[MED_MAX_PASSES];    /* "full": its noise is eps/full/z1, ... */
     int n;                               /* slices in the graph */
     bool is_adversarial;                 /* generator sees the discriminators */
     bool trains_discriminators;

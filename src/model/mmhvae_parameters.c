@@ -14,7 +14,7 @@
 /* ---- the list ---- */
 
 typedef struct lister {
-    med_mmhvae_parameter_fn *visit;
+    med_parameter_fn *visit;
     void *context;
     med_status status;
 } lister;
@@ -28,7 +28,7 @@ static int64_t row_size(med_shape s) {
 static void list(lister *l, const char *stem, const char *leaf, med_shape shape, int64_t fan_in, bool is_gain) {
     if (l->status != MED_OK) return;
     char *name = med_format("%s/%s", stem, leaf);
-    l->status = l->visit(l->context, &(med_mmhvae_parameter){name, shape, fan_in, is_gain});
+    l->status = l->visit(l->context, &(med_parameter){name, shape, fan_in, is_gain});
     free(name);
 }
 
@@ -118,7 +118,7 @@ static void head(lister *l, const med_mmhvae_config *c, const char *mod) {
     affine(l, conv(1, n, 7), "head/%s/out", mod);
 }
 
-med_status med_mmhvae_parameters(const med_mmhvae_config *c, med_mmhvae_parameter_fn *visit, void *context) {
+med_status med_mmhvae_parameters(const med_mmhvae_config *c, med_parameter_fn *visit, void *context) {
     lister l = {visit, context, MED_OK};
     for (int j = 0; j < c->n_mods; j++) encoder(&l, c, c->mods[j]);
     top(&l, c);
@@ -127,7 +127,7 @@ med_status med_mmhvae_parameters(const med_mmhvae_config *c, med_mmhvae_paramete
     return l.status;
 }
 
-static med_status count_one(void *context, const med_mmhvae_parameter *p) {
+static med_status count_one(void *context, const med_parameter *p) {
     *(int64_t *)context += med_shape_count(p->shape);
     return MED_OK;
 }
@@ -144,7 +144,7 @@ typedef struct filler {
     uint64_t seed;
     med_weights *weights;
     /* Uniform numbers in [-1, 1) for parameter p. */
-    void (*draw)(const struct filler *f, const med_mmhvae_parameter *p, int64_t n, float *to);
+    void (*draw)(const struct filler *f, const med_parameter *p, int64_t n, float *to);
     double gain_spread; /* a gain is the row norm of v times 1 + gain_spread * u */
 } filler;
 
@@ -154,7 +154,7 @@ static double row_norm(const float *row, int64_t n) {
     return sqrt(sum);
 }
 
-static med_status fill_gain(const filler *f, const med_mmhvae_parameter *p, int64_t n, float *data) {
+static med_status fill_gain(const filler *f, const med_parameter *p, int64_t n, float *data) {
     char *v_name = med_strdup(p->name);
     v_name[strlen(v_name) - 1] = 'v';
     const med_tensor *v = med_weights_find(f->weights, v_name);
@@ -165,7 +165,7 @@ static med_status fill_gain(const filler *f, const med_mmhvae_parameter *p, int6
     return MED_OK;
 }
 
-static med_status fill_one(void *context, const med_mmhvae_parameter *p) {
+static med_status fill_one(void *context, const med_parameter *p) {
     const filler *f = context;
     med_tensor *t;
     MED_TRY(med_weights_add(f->weights, p->name, MED_F32, p->shape, &t));
@@ -191,7 +191,7 @@ static med_status fill(filler *f, med_weights **out) {
     return status;
 }
 
-static void draw_philox(const filler *f, const med_mmhvae_parameter *p, int64_t n, float *to) {
+static void draw_philox(const filler *f, const med_parameter *p, int64_t n, float *to) {
     med_uniform_fill(to, (size_t)n, (med_rng_key){f->seed, med_site_of(p->name), 0});
     for (int64_t i = 0; i < n; i++) to[i] = 2 * to[i] - 1;
 }
@@ -206,7 +206,7 @@ static uint64_t splitmix64(uint64_t z) {
     return z ^ z >> 31;
 }
 
-static void draw_hashed(const filler *f, const med_mmhvae_parameter *p, int64_t n, float *to) {
+static void draw_hashed(const filler *f, const med_parameter *p, int64_t n, float *to) {
     char *release = med_mmhvae_name_to_release(f->config, p->name);
     med_assert(release != NULL);
     uint64_t state = med_site_of(release) ^ f->seed; /* FNV-1a 64 */

@@ -11,9 +11,8 @@
 #include "base/thread.h"
 #include "engine/backend.h"
 #include "engine/plan.h"
-#include "engine/switches.h"
-#include "model/mmhvae_graph.h"
-#include "model/mmhvae_trainer.h"
+#include "model/net.h"
+#include "model/trainer.h"
 #include "task/train_config.h"
 
 static double now_s(void) {
@@ -45,7 +44,7 @@ static json_int_t peak_bytes(void) {
 
 typedef struct subject {
     med_train_config config;
-    med_mmhvae_config model;
+    med_net model;
     int n;                  /* slices */
     float *x[MED_MAX_MODS]; /* random images within a round field of view */
 } subject;
@@ -69,17 +68,13 @@ static med_status draw_images(subject *s, uint64_t seed) {
 }
 
 static med_status subject_create(const med_bench_options *o, subject *s) {
-    med_mmhvae_config network;
+    const med_model *model;
     *s = (subject){0};
-    MED_TRY(med_train_preset(o->preset, &s->config));
-    MED_TRY(med_mmhvae_preset(strcmp(o->preset, "demo") ? o->preset : "tiny", &network));
-    for (int i = 0; i < o->set.n; i++) {
-        const char *pair = o->set.item[i];
-        if (strncmp(pair, med_switch_prefix, strlen(med_switch_prefix)) == 0) MED_TRY(med_switch_set(pair));
-        else MED_TRY(med_option_set_pair(med_train_keys, &s->config, pair));
-    }
-    MED_TRY(med_train_model(&s->config, network.n_mods, network.mods, network.height, network.width, &s->model));
-    return MED_OK;
+    MED_TRY(med_model_find(o->model, &model));
+    MED_TRY(med_train_preset(o->preset, model, &s->config, &s->model));
+    for (int i = 0; i < o->set.n; i++) MED_TRY(med_train_set(&s->config, &s->model, o->set.item[i]));
+    med_net like = s->model;
+    return med_train_model(&s->config, like.n_mods, like.mods, like.height, like.width, &s->model);
 }
 
 static void describe(const subject *s, const med_bench_options *o, json_t *report) {
@@ -98,44 +93,40 @@ typedef struct synthesis {
     med_graph *graph;
     med_plan *plan;
     med_weights *weights;
-    float *noise[MED_MAX_LEVELS];
+    float *noise[MED_MAX_NOISE];
 } synthesis;
 
 static void synthesis_free(synthesis *y) {
     med_plan_free(y->plan);
     med_graph_free(y->graph);
     med_weights_free(y->weights);
-    for (int l = 0; l < MED_MAX_LEVELS; l++) free(y->noise[l]);
+    for (int i = 0; i < MED_MAX_NOISE; i++) free(y->noise[i]);
 }
 
-static med_status bind(const subject *s, synthesis *y, const med_mmhvae_features *f, const med_mmhvae_pass *pass,
-                       med_modset given) {
+static med_status bind(const subject *s, synthesis *y, const med_inference *f, med_modset given) {
     for (int i = 0; i < med_graph_n_params(y->graph); i++) {
         med_val v = med_graph_param(y->graph, i);
         med_plan_bind(y->plan, v, med_weights_find(y->weights, med_val_name(y->graph, v))->data);
     }
     MED_MODSET_EACH (j, given) med_plan_bind(y->plan, f->x[j], s->x[j]);
-    for (int l = 0; l <= s->model.pools; l++) {
-        size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(&s->model, l, s->n));
-        MED_TRY(med_buffer_alloc(n * sizeof(float), "latent noise", (void **)&y->noise[l]));
-        med_normal_fill(y->noise[l], n, (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)l});
-        med_plan_bind(y->plan, pass->eps[l], y->noise[l]);
+    for (int i = 0; i < f->noise.n; i++) {
+        size_t n = (size_t)med_shape_count(med_val_shape(y->graph, f->noise.item[i].value));
+        MED_TRY(med_buffer_alloc(n * sizeof(float), "noise", (void **)&y->noise[i]));
+        med_normal_fill(y->noise[i], n, (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)i});
+        med_plan_bind(y->plan, f->noise.item[i].value, y->noise[i]);
     }
     return MED_OK;
 }
 
 static med_status synthesis_create(const subject *s, uint64_t seed, med_modset given, synthesis *y) {
-    med_mmhvae_features features;
-    med_mmhvae_pass pass = {0};
-    MED_TRY(med_mmhvae_init(&s->model, seed, &y->weights));
+    med_inference f;
+    MED_TRY(med_net_init(&s->model, seed, &y->weights));
     y->graph = med_graph_create();
-    med_mmhvae_encode(y->graph, &s->model, given, s->n, &features);
-    med_mmhvae_pass_options how = {
-        .given = given, .target = med_modset_of(s->model.n_mods) - 1, .temperature = 0.5, .name = "bench"};
-    med_mmhvae_generate(y->graph, &s->model, &features, s->n, how, &pass);
-    for (int j = 0; j < s->model.n_mods; j++) med_output(y->graph, pass.out[j]);
+    med_modset all = med_modset_of(s->model.n_mods) - 1;
+    med_net_infer(y->graph, &s->model, &(med_infer_options){.given = given, .target = all, .temperature = 0.5, .n = s->n}, &f);
+    for (int j = 0; j < s->model.n_mods; j++) med_output(y->graph, f.out[j]);
     MED_TRY(med_plan_create(y->graph, (med_plan_options){.is_frozen = true}, &y->plan));
-    return bind(s, y, &features, &pass, given);
+    return bind(s, y, &f, given);
 }
 
 static json_t *op_table(const synthesis *y) {
@@ -174,7 +165,7 @@ static med_status time_synthesis(const subject *s, const med_bench_options *o, m
     return status;
 }
 
-static med_status parse_given(const med_bench_options *o, const med_mmhvae_config *m, med_modset *given) {
+static med_status parse_given(const med_bench_options *o, const med_net *m, med_modset *given) {
     *given = o->given.n ? 0 : med_modset_of(0);
     for (int i = 0; i < o->given.n; i++) {
         int j = 0;
@@ -200,31 +191,33 @@ med_status med_bench_synth(const med_bench_options *o, json_t *report) {
 
 /* ---- training ---- */
 
-static void draw_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
+static void draw_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
     (void)context;
-    med_rng_key key = {(uint64_t)pass, (uint64_t)level, (uint64_t)first};
+    med_rng_key key = {0, med_site_of(label), (uint64_t)first};
     med_normal_fill(to, (size_t)n * (size_t)per_slice, key);
 }
 
-static med_status create_trainer(const subject *s, const med_bench_options *o, med_mmhvae_trainer **out) {
+static med_status create_trainer(const subject *s, const med_bench_options *o, med_trainer **out) {
     med_weights *weights;
-    MED_TRY(med_mmhvae_init(&s->model, o->seed, &weights));
+    MED_TRY(med_net_init(&s->model, o->seed, &weights));
     const med_train_config *c = &s->config;
     med_trainer_options t = {.n_micro = med_train_micro_batch(c, &s->model),
                              .smooth_l1 = c->smooth_l1,
                              .seed = o->seed,
-                             .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},
-                             .discriminator_optimizer = {MED_ADAM, c->lr_disc, 0.9, 0.999, 1e-8}};
+                             .optimizer = s->model.model->training->optimizer,
+                             .discriminator_optimizer = s->model.model->training->discriminator_optimizer};
+    t.optimizer.lr = c->lr;
+    t.discriminator_optimizer.lr = c->lr_disc;
     t.discriminator.ndf = o->is_adversarial ? c->ndf : 0;
     t.discriminator.layers = med_discriminator_layers(s->model.height, s->model.width, c->disc_layers);
-    return med_mmhvae_trainer_create(&s->model, t, weights, out);
+    return med_trainer_create(&s->model, t, weights, out);
 }
 
-static med_status time_steps(const subject *s, const med_bench_options *o, med_mmhvae_trainer *trainer,
+static med_status time_steps(const subject *s, const med_bench_options *o, med_trainer *trainer,
                              double *seconds) {
     med_modset all = med_modset_of(s->model.n_mods) - 1;
     med_step_input in = {.observed = all,
-                         .subset = all & ~med_modset_of(0),
+                         .given = all & ~med_modset_of(0),
                          .anchor = 0,
                          .n = s->n,
                          .noise = draw_noise,
@@ -233,23 +226,23 @@ static med_status time_steps(const subject *s, const med_bench_options *o, med_m
                          .trains_discriminators = o->is_adversarial};
     med_step_result result;
     for (int j = 0; j < s->model.n_mods; j++) in.x[j] = in.target[j] = s->x[j];
-    MED_TRY(med_mmhvae_trainer_step(trainer, &in, &result));
+    MED_TRY(med_trainer_step(trainer, &in, &result));
     for (int i = 0; i < o->n_repeats; i++) {
         double start = now_s();
-        MED_TRY(med_mmhvae_trainer_step(trainer, &in, &result));
+        MED_TRY(med_trainer_step(trainer, &in, &result));
         seconds[i] = (now_s() - start) / s->n;
     }
     return MED_OK;
 }
 
 static med_status time_training(const subject *s, const med_bench_options *o, json_t *report) {
-    med_mmhvae_trainer *trainer = NULL;
+    med_trainer *trainer = NULL;
     size_t parameter_bytes, activation_bytes;
     double *seconds = med_alloc((size_t)o->n_repeats * sizeof *seconds);
     med_status status = create_trainer(s, o, &trainer);
     if (status == MED_OK) status = time_steps(s, o, trainer, seconds);
     if (status == MED_OK) {
-        med_mmhvae_trainer_memory(trainer, &parameter_bytes, &activation_bytes);
+        med_trainer_memory(trainer, &parameter_bytes, &activation_bytes);
         json_object_set_new(report, "seconds_per_slice_step", json_real(quantile(seconds, o->n_repeats, 0.5)));
         json_object_set_new(
             report, "quartiles_s",
@@ -257,7 +250,7 @@ static med_status time_training(const subject *s, const med_bench_options *o, js
         json_object_set_new(report, "parameter_bytes", json_integer((json_int_t)parameter_bytes));
         json_object_set_new(report, "activation_bytes", json_integer((json_int_t)activation_bytes));
     }
-    med_mmhvae_trainer_free(trainer);
+    med_trainer_free(trainer);
     free(seconds);
     return status;
 }

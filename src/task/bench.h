@@ -7,6 +7,7 @@
 #include "base/option.h"
 
 typedef struct med_bench_options {
+    const char *model;   /* NULL: mmhvae */
     const char *preset;  /* of the network, at its own slice size unless `set` says size=H,W */
     med_strings set;     /* key=value of the network and the training */
     med_strings given;   /* synth: modalities; empty: the first */

@@ -2,7 +2,8 @@
 #ifndef MED_TASK_GOLDEN_MMHVAE_H
 #define MED_TASK_GOLDEN_MMHVAE_H
 
-#include "model/mmhvae_trainer.h"
+#include "model/mmhvae_objective.h"
+#include "model/trainer.h"
 #include "task/golden_fixture.h"
 
 typedef struct med_golden_run {

@@ -23,16 +23,16 @@ static const char *const pass_names[MED_MAX_PASSES] = {"full", "anchor", "subset
 typedef struct training {
     med_golden_run *r;
     const json_t *json;
-    med_mmhvae_trainer *trainer;
+    med_trainer *trainer;
     med_step_input input;
     int step;
     med_status noise_status;
 } training;
 
-static void fixture_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
+static void fixture_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
     training *t = context;
     char name[96];
-    snprintf(name, sizeof name, "eps/train%d/%s/z%d", t->step, pass_names[pass], t->r->config.pools + 1 - level);
+    snprintf(name, sizeof name, "eps/train%d/%s", t->step, label);
     const float *from = NULL;
     med_status status = med_golden_f32(t->r->f, name, per_slice * t->r->n, &from);
     if (status != MED_OK) t->noise_status = status;
@@ -53,7 +53,7 @@ static char *discriminator_release_name(const char *prefix, const char *ours) {
 }
 
 static med_status copy_discriminators(training *t) {
-    med_weights *d = med_mmhvae_trainer_discriminators(t->trainer);
+    med_weights *d = med_trainer_discriminators(t->trainer);
     for (int i = 0; i < med_weights_count(d); i++) {
         const med_tensor *to = med_weights_at(d, i);
         char *name = discriminator_release_name("d", to->name);
@@ -71,18 +71,19 @@ static med_status start_training(training *t, bool is_reference) {
     const json_t *d = json_object_get(t->json, "discriminator");
     med_trainer_options o = {
         .discriminator = {(int)json_integer_value(json_object_get(d, "ndf")), (int)json_integer_value(json_object_get(d, "layers"))},
-        .generator_optimizer = read_optimizer(json_object_get(t->json, "generator"), MED_ADAMAX),
+        .optimizer = read_optimizer(json_object_get(t->json, "generator"), MED_ADAMAX),
         .discriminator_optimizer = read_optimizer(d, MED_ADAM),
         .n_micro = 1, .is_reference = is_reference, .smooth_l1 = json_is_true(json_object_get(t->json, "smooth_l1"))};
+    med_net net = med_mmhvae_net(&r->config);
     med_weights *weights;
     MED_TRY(med_golden_parameters(r, &weights));
-    MED_TRY(med_mmhvae_trainer_create(&r->config, o, weights, &t->trainer));
+    MED_TRY(med_trainer_create(&net, o, weights, &t->trainer));
     MED_TRY(copy_discriminators(t));
     t->input = (med_step_input){.n = r->n, .anchor = -1, .noise = fixture_noise, .noise_context = t, .trains_discriminators = true,
                                 .w_kl = json_number_value(json_object_get(t->json, "w_kl")),
                                 .w_dis = json_number_value(json_object_get(t->json, "w_dis"))};
     MED_TRY(med_golden_modset(r, json_object_get(t->json, "observed"), &t->input.observed));
-    MED_TRY(med_golden_modset(r, json_object_get(t->json, "subset"), &t->input.subset));
+    MED_TRY(med_golden_modset(r, json_object_get(t->json, "subset"), &t->input.given));
     const char *anchor = json_string_value(json_object_get(t->json, "anchor"));
     int64_t n = (int64_t)r->n * r->config.height * r->config.width;
     for (int j = 0; j < r->config.n_mods; j++) {
@@ -105,33 +106,41 @@ static void check_number(training *t, const char *name, double got, const json_t
     med_golden_compare_relative(t->r->f, full, &got, &value, 1, loss_relative);
 }
 
+/* One pass of the step: its terms, and its divergence level by level. */
+static med_status check_pass(training *t, const med_step_result *s, const char *pass, const json_t *expected) {
+    char name[64];
+    double kl[MED_MAX_LEVELS], sum = 0, *levels;
+    int n_levels = t->r->config.pools + 1;
+    for (int l = 0; l < n_levels; l++) {
+        snprintf(name, sizeof name, "%s/kl/z%d", pass, n_levels - l);
+        sum += kl[l] = med_step_term(s, name);
+    }
+    snprintf(name, sizeof name, "%s/kl", pass);
+    check_number(t, name, sum, json_object_get(expected, "kl"));
+    snprintf(name, sizeof name, "%s/image", pass);
+    check_number(t, name, med_step_term(s, name), json_object_get(expected, "image"));
+    snprintf(name, sizeof name, "%s/adversarial", pass);
+    check_number(t, name, med_step_term(s, name), json_object_get(expected, "adversarial"));
+
+    int64_t n;
+    snprintf(name, sizeof name, "kl/train%d/%s", t->step, pass);
+    if (!med_weights_find(t->r->f->data, name)) return MED_OK;
+    MED_TRY(med_golden_tensor(t->r->f, name, &levels, &n));
+    if (n <= MED_MAX_LEVELS) med_golden_compare_relative(t->r->f, name, kl, levels, n, med_golden_kl_relative);
+    free(levels);
+    return MED_OK;
+}
+
 static med_status check_history(training *t, const med_step_result *s) {
     const json_t *row = json_array_get(json_object_get(t->json, "history"), (size_t)t->step);
     if (!row) return med_fail(MED_EFORMAT, "%s: history lacks step %d", t->r->f->path, t->step);
     check_number(t, "loss", s->loss, json_object_get(row, "loss"));
-    check_number(t, "image", s->image, json_object_get(row, "image"));
-    check_number(t, "kl", s->kl, json_object_get(row, "kl"));
-    check_number(t, "adversarial", s->adversarial, json_object_get(row, "adversarial"));
+    check_number(t, "image", s->kind[MED_TERM_IMAGE], json_object_get(row, "image"));
+    check_number(t, "kl", s->kind[MED_TERM_KL], json_object_get(row, "kl"));
+    check_number(t, "adversarial", s->kind[MED_TERM_ADVERSARIAL], json_object_get(row, "adversarial"));
     check_number(t, "discriminator", s->discriminator, json_object_get(row, "discriminator"));
-    for (int p = 0; p < MED_MAX_PASSES; p++) {
-        const json_t *pass = json_object_get(json_object_get(row, "passes"), pass_names[p]);
-        char name[48];
-        double kl = 0;
-        for (int l = 0; l <= t->r->config.pools; l++) kl += s->pass_kl[p][l];
-        snprintf(name, sizeof name, "%s/image", pass_names[p]);
-        check_number(t, name, s->pass_image[p], json_object_get(pass, "image"));
-        snprintf(name, sizeof name, "%s/kl", pass_names[p]);
-        check_number(t, name, kl, json_object_get(pass, "kl"));
-        snprintf(name, sizeof name, "%s/adversarial", pass_names[p]);
-        check_number(t, name, s->pass_adversarial[p], json_object_get(pass, "adversarial"));
-        snprintf(name, sizeof name, "kl/train%d/%s", t->step, pass_names[p]);
-        double *expected;
-        int64_t n;
-        if (!med_weights_find(t->r->f->data, name)) continue;
-        MED_TRY(med_golden_tensor(t->r->f, name, &expected, &n));
-        if (n <= MED_MAX_LEVELS) med_golden_compare_relative(t->r->f, name, s->pass_kl[p], expected, n, med_golden_kl_relative);
-        free(expected);
-    }
+    for (int p = 0; p < MED_MAX_PASSES; p++)
+        MED_TRY(check_pass(t, s, pass_names[p], json_object_get(json_object_get(row, "passes"), pass_names[p])));
     return MED_OK;
 }
 
@@ -219,7 +228,7 @@ static med_status check_all(const med_golden_run *r, const med_weights *tensors,
 static med_status step(training *t, bool is_dry) {
     med_step_result s;
     t->input.is_dry = is_dry;
-    MED_TRY(med_mmhvae_trainer_step(t->trainer, &t->input, &s));
+    MED_TRY(med_trainer_step(t->trainer, &t->input, &s));
     MED_TRY(t->noise_status);
     return is_dry || t->step > 0 ? check_history(t, &s) : MED_OK;
 }
@@ -227,15 +236,15 @@ static med_status step(training *t, bool is_dry) {
 static med_status first_step(training *t) {
     MED_TRY(start_training(t, false));
     MED_TRY(step(t, true));
-    return check_all(t->r, med_mmhvae_trainer_gradients(t->trainer), NULL);
+    return check_all(t->r, med_trainer_gradients(t->trainer), NULL);
 }
 
 static med_status all_steps(training *t) {
     MED_TRY(start_training(t, true));
     int n_steps = (int)json_integer_value(json_object_get(t->json, "steps"));
     for (t->step = 0; t->step < n_steps; t->step++) MED_TRY(step(t, false));
-    MED_TRY(check_all(t->r, med_mmhvae_trainer_weights(t->trainer), "w_after3"));
-    return check_all(t->r, med_mmhvae_trainer_discriminators(t->trainer), "w_after3");
+    MED_TRY(check_all(t->r, med_trainer_weights(t->trainer), "w_after3"));
+    return check_all(t->r, med_trainer_discriminators(t->trainer), "w_after3");
 }
 
 med_status med_golden_training(med_golden_run *r) {
@@ -244,7 +253,7 @@ med_status med_golden_training(med_golden_run *r) {
         training t = {.r = r, .json = json_object_get(r->f->json, "train")};
         if (!t.json) return MED_OK;
         med_status status = parts[i](&t);
-        med_mmhvae_trainer_free(t.trainer);
+        med_trainer_free(t.trainer);
         MED_TRY(status);
     }
     return MED_OK;

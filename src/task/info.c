@@ -11,7 +11,7 @@
 #include "image/landmarks.h"
 #include "image/sequence.h"
 #include "image/transform.h"
-#include "model/mmhvae.h"
+#include "model/net.h"
 
 /* ---- weights ---- */
 
@@ -70,12 +70,12 @@ static json_t *list_metadata(const med_weights *w) {
 /* A network we know, with its configuration (a slice size only where the file tells it); anything else is tensors. */
 static void describe_model(const char *path, const med_weights *w, json_t *report) {
     med_weights *model = NULL;
-    med_mmhvae_config config;
+    med_net config;
     const char *named = med_weights_meta(w, "medley.model");
     json_object_set_new(report, "model", named ? json_string(named) : json_null());
-    if (med_mmhvae_load(path, NULL, NULL, &model, &config) == MED_OK) {
-        json_object_set_new(report, "model", json_string("mmhvae"));
-        json_object_set_new(report, "config", med_mmhvae_to_json(&config));
+    if (med_net_load(path, NULL, NULL, &model, &config) == MED_OK) {
+        json_object_set_new(report, "model", json_string(config.model->name));
+        json_object_set_new(report, "config", med_net_to_json(&config));
         med_weights_free(model);
     } else {
         json_object_set_new(report, "model_error", json_string(med_message()));

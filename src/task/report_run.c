@@ -210,7 +210,7 @@ static med_status judge_cases(med_report_work *work, med_synth_model *model, con
 
 static void tell_facts(med_report_work *work, const json_t *run, med_synth_model *model, const char *weights, int fold,
                        int n_cases) {
-    const med_mmhvae_config *m = med_synth_model_config(model);
+    const med_net *m = med_synth_model_config(model);
     med_modset all = ((med_modset)1 << work->mods.n) - 1;
     char *mods = med_mod_join(&work->mods, all);
     const json_t *seed = setting(run, "seed");
@@ -218,9 +218,9 @@ static void tell_facts(med_report_work *work, const json_t *run, med_synth_model
     med_report_fact(work, "Run", "%s", work->options->path);
     if (command) med_report_fact(work, "Trained by", "%s", command);
     if (json_is_integer(seed)) med_report_fact(work, "Training seed", "%lld", (long long)json_integer_value(seed));
-    med_report_fact(work, "Model",
-                    "MMHVAE: %s; slices of %d x %d; %d channels at full resolution, at most %d; %d latent levels", mods,
-                    m->height, m->width, m->base, m->max, m->pools + 1);
+    char *what = m->model->describe(m);
+    med_report_fact(work, "Model", "%s: %s; slices of %d x %d; %s", m->model->title, mods, m->height, m->width, what);
+    free(what);
     med_report_fact(work, "Weights", "%s, SHA-256 %.16s", med_path_base(weights), med_synth_model_hash(model));
     med_report_fact(work, "Data set", "%s (%s): %s part of fold %d, %d cases", work->data->name, work->data->path,
                     work->options->part, fold, n_cases);
@@ -231,7 +231,7 @@ static void tell_facts(med_report_work *work, const json_t *run, med_synth_model
 }
 
 static med_status report_model(med_report_work *work, const json_t *run, const char *weights, med_synth_model *model) {
-    const med_mmhvae_config *config = med_synth_model_config(model);
+    const med_net *config = med_synth_model_config(model);
     const json_t *run_fold = setting(run, "fold");
     int fold = work->options->fold >= 0 ? work->options->fold : (int)json_integer_value(run_fold);
     int *cases, n_cases;

@@ -31,7 +31,7 @@ typedef struct slicer {
     overlap h, w;
 } slicer;
 
-static slicer slicer_of(const med_mmhvae_config *c, med_grid grid) {
+static slicer slicer_of(const med_net *c, med_grid grid) {
     return (slicer){c->height, c->width, overlap_of(grid.n[0], c->height), overlap_of(grid.n[1], c->width)};
 }
 
@@ -110,21 +110,21 @@ static double *sum_of(const job *b, int lane, int mod, bool is_square) {
     return b->sums + (((size_t)lane * MED_MAX_MODS + (size_t)mod) * 2 + is_square) * n_pixels(b);
 }
 
-/* Noise of draw number `draw`: each slice of each level has its own stream. */
+/* Noise of draw number `draw`: each slice and each noise input has its own stream. */
 static void draw_noise(const job *b, med_synth_pass *p, int slice, int draw) {
-    for (int l = 0; l <= med_synth_model_config(b->model)->pools; l++) {
-        if (!p->noise[l]) continue;
-        char site[32];
-        snprintf(site, sizeof site, "synth/z%d", med_synth_model_config(b->model)->pools + 1 - l);
-        size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(med_synth_model_config(b->model), l, 1));
+    for (int i = 0; i < p->values.noise.n; i++) {
+        const med_noise *noise = &p->values.noise.item[i];
+        char site[64];
+        snprintf(site, sizeof site, "synth/%s", noise->label);
+        size_t n = (size_t)med_shape_count(med_val_shape(p->graph, noise->value));
         uint64_t step = (uint64_t)draw << 20 | (uint32_t)slice; /* 1000 draws of a million slices */
-        med_normal_fill(p->noise[l], n, (med_rng_key){b->options->seed, med_site_of(site), step});
+        med_normal_fill(p->noise[i], n, (med_rng_key){b->options->seed, med_site_of(site), step});
     }
 }
 
 static void add_draw(const job *b, const med_synth_pass *p, int lane) {
     MED_MODSET_EACH (j, p->target) {
-        const float *image = med_plan_data(p->plan, p->pass.out[j]);
+        const float *image = med_plan_data(p->plan, p->values.out[j]);
         double *sum = sum_of(b, lane, j, false), *square = sum_of(b, lane, j, true);
         for (size_t i = 0; i < n_pixels(b); i++) sum[i] += image[i];
         if (b->sd)
@@ -242,7 +242,7 @@ static const double corner_tolerance_mm = 0.1;
 
 static med_status check_inputs(const med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
                                const med_synth_options *o) {
-    const med_mmhvae_config *c = med_synth_model_config(m);
+    const med_net *c = med_synth_model_config(m);
     med_modset known = ((med_modset)1 << c->n_mods) - 1;
     if (!(o->given & known) || !(o->target & known) || (o->given | o->target) & ~known)
         return med_fail(MED_EUSAGE, "nothing to do: name at least one given and one target modality of the model");

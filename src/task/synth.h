@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include "base/option.h"
 #include "image/volume.h"
-#include "model/mmhvae.h"
+#include "model/net.h"
 
 /* A model ready to run: weights, configuration, plans cached by (given, target, temperature, slices at once). */
 typedef struct med_synth_model med_synth_model; /* owned */
@@ -14,10 +14,10 @@ typedef struct med_synth_model med_synth_model; /* owned */
 MED_CHECK med_status med_synth_model_open(const char *weights_path, const int slice[2], const med_strings *set,
                                           med_synth_model **out);
 /* With weights that somebody else owns and may change (training): say so by med_synth_model_changed. */
-med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_mmhvae_config *config);
+med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_net *config);
 void med_synth_model_changed(med_synth_model *m);
 void med_synth_model_free(med_synth_model *m);
-const med_mmhvae_config *med_synth_model_config(const med_synth_model *m);
+const med_net *med_synth_model_config(const med_synth_model *m);
 /* How the targets that the network learnt were harmonised (data/harmonise.h); NULL: not recorded. New reference. */
 json_t *med_synth_model_harmonisation(const med_synth_model *m);
 const char *med_synth_model_hash(const med_synth_model *m); /* SHA-256 of the weights file, hex; borrowed weights: "" */

@@ -108,7 +108,7 @@ static void find_slice_size(const job *b, int slice[2]) {
 
 /* ---- modalities ---- */
 
-static char *list_names(const med_mmhvae_config *c, med_modset set, const char *separator) {
+static char *list_names(const med_net *c, med_modset set, const char *separator) {
     char *list = med_strdup("");
     MED_MODSET_EACH (j, set) {
         char *longer = med_format("%s%s%s", list, *list ? separator : "", c->mods[j]);
@@ -118,15 +118,15 @@ static char *list_names(const med_mmhvae_config *c, med_modset set, const char *
     return list;
 }
 
-static med_modset all_mods(const med_mmhvae_config *c) { return ((med_modset)1 << c->n_mods) - 1; }
+static med_modset all_mods(const med_net *c) { return ((med_modset)1 << c->n_mods) - 1; }
 
-static int mod_index(const med_mmhvae_config *c, const char *name) {
+static int mod_index(const med_net *c, const char *name) {
     for (int j = 0; j < c->n_mods; j++)
         if (!strcmp(c->mods[j], name)) return j;
     return -1;
 }
 
-static med_status fail_unknown(const med_mmhvae_config *c, const char *option, const char *name) {
+static med_status fail_unknown(const med_net *c, const char *option, const char *name) {
     const char *names[MED_MAX_MODS + 1] = {0};
     for (int j = 0; j < c->n_mods; j++) names[j] = c->mods[j];
     const char *nearest = med_nearest(name, names);
@@ -137,7 +137,7 @@ static med_status fail_unknown(const med_mmhvae_config *c, const char *option, c
     return status;
 }
 
-static med_status read_set(const med_mmhvae_config *c, const char *option, const med_strings *names, med_modset *out) {
+static med_status read_set(const med_net *c, const char *option, const med_strings *names, med_modset *out) {
     *out = 0;
     for (int i = 0; i < names->n; i++) {
         int j = mod_index(c, names->item[i]);
@@ -148,7 +148,7 @@ static med_status read_set(const med_mmhvae_config *c, const char *option, const
 }
 
 static med_status read_sets(job *b) {
-    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    const med_net *c = med_synth_model_config(b->model);
     MED_TRY(read_set(c, "given", &b->config->given, &b->given));
     MED_TRY(read_set(c, "target", &b->config->target, &b->target));
     for (int i = 0; !b->config->in && i < b->sources[0].n; i++)
@@ -158,7 +158,7 @@ static med_status read_sets(job *b) {
 
 /* What this case gives and wants. */
 static med_status choose(const job *b, const source *s, med_modset *given, med_modset *target) {
-    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    const med_net *c = med_synth_model_config(b->model);
     med_modset observed = 0;
     for (int j = 0; j < c->n_mods; j++)
         if (path_of(s, c->mods[j])) observed |= med_modset_of(j);
@@ -180,7 +180,7 @@ static med_status choose(const job *b, const source *s, med_modset *given, med_m
 
 /* Nothing that is there may be overwritten. */
 static med_status check_free(const job *b, const source *s) {
-    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    const med_net *c = med_synth_model_config(b->model);
     med_modset given, target;
     if (choose(b, s, &given, &target) != MED_OK) return MED_OK; /* reported when its turn comes */
     if (b->harmonisation) target |= given;
@@ -198,7 +198,7 @@ static med_status check_free(const job *b, const source *s) {
 }
 
 static med_status load_inputs(const job *b, const source *s, med_modset given, med_volume *inputs[], json_t *hashes) {
-    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    const med_net *c = med_synth_model_config(b->model);
     MED_MODSET_EACH (j, given) {
         const char *path = path_of(s, c->mods[j]);
         char hex[65], *full = realpath(path, NULL);
@@ -215,7 +215,7 @@ static med_status load_inputs(const job *b, const source *s, med_modset given, m
 
 static med_status save_outputs(const job *b, const source *s, med_volume *out[], med_volume *sd[], const json_t *hashes,
                                json_t *files) {
-    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    const med_net *c = med_synth_model_config(b->model);
     for (int j = 0; j < c->n_mods; j++) {
         if (!out[j]) continue;
         MED_TRY(
@@ -229,7 +229,7 @@ static med_status save_outputs(const job *b, const source *s, med_volume *out[],
 
 /* What is given and was not made: see synth_given.h. */
 static med_status save_given(const job *b, const source *s, med_modset given, med_modset target, json_t *files) {
-    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    const med_net *c = med_synth_model_config(b->model);
     MED_MODSET_EACH (j, given & ~target) {
         bool is_written;
         MED_TRY(med_synth_given_save(b->config, s->name, c->mods[j], path_of(s, c->mods[j]), b->harmonisation, &is_written));
@@ -268,14 +268,14 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static json_t *names_to_json(const med_mmhvae_config *c, med_modset set) {
+static json_t *names_to_json(const med_net *c, med_modset set) {
     json_t *array = json_array();
     MED_MODSET_EACH (j, set) json_array_append_new(array, json_string(c->mods[j]));
     return array;
 }
 
 static med_status run_case(job *b, const source *s, json_t *entry) {
-    const med_mmhvae_config *c = med_synth_model_config(b->model);
+    const med_net *c = med_synth_model_config(b->model);
     med_modset given, target;
     double start = now();
     MED_TRY(choose(b, s, &given, &target));
@@ -341,7 +341,7 @@ static med_status run(job *b, json_t *report) {
                         c->weights);
     for (int i = 0; i < b->n_sources; i++) MED_TRY(check_free(b, &b->sources[i]));
     MED_TRY(med_dir_create(c->out));
-    json_object_set_new(report, "model", json_string("mmhvae"));
+    json_object_set_new(report, "model", json_string(med_synth_model_config(b->model)->model->name));
     json_object_set_new(report, "weights_sha256", json_string(med_synth_model_hash(b->model)));
     json_object_set_new(report, "out", json_string(c->out));
     b->cases = json_array();

@@ -12,7 +12,7 @@ typedef struct lane {
 } lane;
 
 struct med_synth_model {
-    med_mmhvae_config config;
+    med_net config;
     const med_weights *weights;
     med_weights *own_weights; /* NULL: borrowed */
     char hash[65];
@@ -22,11 +22,11 @@ struct med_synth_model {
 
 /* ---- the model ---- */
 
-static void free_pass(med_synth_pass *p, int n_levels) {
+static void free_pass(med_synth_pass *p) {
     med_plan_free(p->plan);
     med_graph_free(p->graph);
     for (int j = 0; j < MED_MAX_MODS; j++) free(p->image[j]);
-    for (int l = 0; l < n_levels; l++) free(p->noise[l]);
+    for (int i = 0; i < MED_MAX_NOISE; i++) free(p->noise[i]);
     free(p);
 }
 
@@ -34,7 +34,7 @@ med_status med_synth_model_open(const char *weights_path, const int slice[2], co
                                 med_synth_model **out) {
     *out = NULL;
     med_synth_model *m = med_alloc(sizeof *m);
-    med_status status = med_mmhvae_load(weights_path, slice, set, &m->own_weights, &m->config);
+    med_status status = med_net_load(weights_path, slice, set, &m->own_weights, &m->config);
     m->weights = m->own_weights;
     if (status == MED_OK) status = med_file_sha256(weights_path, m->hash);
     if (status == MED_OK)
@@ -44,7 +44,7 @@ med_status med_synth_model_open(const char *weights_path, const int slice[2], co
     return status;
 }
 
-med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_mmhvae_config *config) {
+med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_net *config) {
     med_synth_model *m = med_alloc(sizeof *m);
     m->config = *config;
     m->weights = weights;
@@ -61,7 +61,7 @@ void med_synth_model_free(med_synth_model *m) {
     for (int i = 0; i < m->n_lanes; i++) {
         for (med_synth_pass *p = m->lane[i].passes, *next; p; p = next) {
             next = p->next;
-            free_pass(p, m->config.pools + 1);
+            free_pass(p);
         }
         med_workspace_free(m->lane[i].workspace);
     }
@@ -70,7 +70,7 @@ void med_synth_model_free(med_synth_model *m) {
     free(m);
 }
 
-const med_mmhvae_config *med_synth_model_config(const med_synth_model *m) { return &m->config; }
+const med_net *med_synth_model_config(const med_synth_model *m) { return &m->config; }
 json_t *med_synth_model_harmonisation(const med_synth_model *m) {
     const char *text = med_weights_meta(m->weights, "medley.source");
     json_t *source = text ? json_loads(text, 0, NULL) : NULL, *record = json_incref(json_object_get(source, "harmonisation"));
@@ -97,19 +97,17 @@ static med_status bind_all(const med_synth_model *m, med_synth_pass *p) {
         med_assert(t && med_shape_equal(t->shape, med_val_shape(p->graph, v))); /* checked on loading */
         med_plan_bind(p->plan, v, t->data);
     }
-    MED_MODSET_EACH (j, p->given) MED_TRY(bind_buffer(p, p->features.x[j], "input slices", &p->image[j]));
-    for (int l = 0; l <= m->config.pools; l++)
-        if (p->pass.eps[l].id >= 0) MED_TRY(bind_buffer(p, p->pass.eps[l], "latent noise", &p->noise[l]));
+    MED_MODSET_EACH (j, p->given) MED_TRY(bind_buffer(p, p->values.x[j], "input slices", &p->image[j]));
+    for (int i = 0; i < p->values.noise.n; i++)
+        MED_TRY(bind_buffer(p, p->values.noise.item[i].value, "noise", &p->noise[i]));
     return MED_OK;
 }
 
 static med_status build_pass(const med_synth_model *m, med_workspace *workspace, med_synth_pass *p) {
     p->graph = med_graph_create();
-    med_mmhvae_encode(p->graph, &m->config, p->given, 1, &p->features);
-    med_mmhvae_pass_options o = {
-        .given = p->given, .target = p->target, .temperature = p->temperature, .name = "synth"};
-    med_mmhvae_generate(p->graph, &m->config, &p->features, 1, o, &p->pass);
-    MED_MODSET_EACH (j, p->target) med_output(p->graph, p->pass.out[j]);
+    med_infer_options o = {.given = p->given, .target = p->target, .temperature = p->temperature, .n = 1};
+    med_net_infer(p->graph, &m->config, &o, &p->values);
+    MED_MODSET_EACH (j, p->target) med_output(p->graph, p->values.out[j]);
     MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = workspace, .is_frozen = true}, &p->plan));
     return bind_all(m, p);
 }
@@ -135,7 +133,7 @@ med_status med_synth_model_prepare(med_synth_model *m, const med_synth_options *
         *p = (med_synth_pass){.given = o->given, .target = o->target, .temperature = o->temperature};
         med_status status = build_pass(m, m->lane[i].workspace, p);
         if (status != MED_OK) {
-            free_pass(p, m->config.pools + 1);
+            free_pass(p);
             return status;
         }
         p->next = m->lane[i].passes;

@@ -3,7 +3,7 @@
 #define MED_TASK_SYNTH_MODEL_H
 
 #include "engine/plan.h"
-#include "model/mmhvae_graph.h"
+#include "model/net.h"
 #include "task/synth.h"
 
 /* One slice through the network. */
@@ -13,10 +13,9 @@ typedef struct med_synth_pass {
     double temperature;
     med_graph *graph;
     med_plan *plan;
-    med_mmhvae_features features;
-    med_mmhvae_pass pass;
+    med_inference values;
     float *image[MED_MAX_MODS]; /* [H,W] of every given modality */
-    float *noise[MED_MAX_LEVELS];
+    float *noise[MED_MAX_NOISE];
 } med_synth_pass;
 
 /* Make the passes of lanes 0 .. n-1: each lane has its own memory and may run beside the others. */

@@ -27,23 +27,25 @@ char *med_synth_path(const med_synth_config *c, const char *case_name, const cha
     return path;
 }
 
-static med_status save_volume(const med_synth_config *c, const med_synth_image *image, const med_synth_scale *scale) {
+static med_status save_volume(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image, const med_synth_scale *scale) {
     med_volume *v = image->image;
     for (size_t i = 0, n = med_grid_count(v->grid); i < n; i++) {
         double y = scale->factor * v->voxel[i] + scale->offset;
         v->voxel[i] = (float)(scale->is_truncated ? trunc(y) : y);
     }
-    snprintf(v->description, sizeof v->description, "synthetic %s by medley MMHVAE", image->mod);
+    snprintf(v->description, sizeof v->description, "synthetic %s by medley %s", image->mod,
+             med_synth_model_config(m)->model->title);
     char *path = med_synth_path(c, image->case_name, image->mod, med_synth_endings[0]);
     med_status status = med_volume_save(v, path, scale->type);
     free(path);
     return status;
 }
 
-static med_status save_sd(const med_synth_config *c, const med_synth_image *image, const med_synth_scale *scale) {
+static med_status save_sd(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image, const med_synth_scale *scale) {
     med_volume *v = image->sd;
     for (size_t i = 0, n = med_grid_count(v->grid); i < n; i++) v->voxel[i] *= (float)scale->factor;
-    snprintf(v->description, sizeof v->description, "std. dev. of synthetic %s, medley MMHVAE", image->mod);
+    snprintf(v->description, sizeof v->description, "std. dev. of synthetic %s, medley %s", image->mod,
+             med_synth_model_config(m)->model->title);
     char *path = med_synth_path(c, image->case_name, image->mod, med_synth_endings[1]);
     med_status status = med_volume_save(v, path, MED_VOXEL_F32);
     free(path);
@@ -67,8 +69,8 @@ static json_t *describe(const med_synth_config *c, const med_synth_model *m, con
     json_object_set(j, "inputs", (json_t *)image->inputs);
     if (data) json_object_set_new(j, "data", json_string(data));
     free(data);
-    json_object_set_new(j, "model", json_string("mmhvae"));
-    json_object_set_new(j, "config", med_mmhvae_to_json(med_synth_model_config(m)));
+    json_object_set_new(j, "model", json_string(med_synth_model_config(m)->model->name));
+    json_object_set_new(j, "config", med_net_to_json(med_synth_model_config(m)));
     json_object_set_new(j, "weights", weights);
     json_t *harmonisation = med_synth_model_harmonisation(m);
     if (harmonisation) json_object_set_new(j, "harmonisation", harmonisation);
@@ -102,7 +104,7 @@ static med_status save_sidecar(const med_synth_config *c, const med_synth_model 
 med_status med_synth_image_save(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image) {
     const med_synth_scale *scale = med_synth_scale_find(c->scale);
     med_assert(scale != NULL);
-    MED_TRY(save_volume(c, image, scale));
-    if (image->sd) MED_TRY(save_sd(c, image, scale));
+    MED_TRY(save_volume(c, m, image, scale));
+    if (image->sd) MED_TRY(save_sd(c, m, image, scale));
     return save_sidecar(c, m, image, scale);
 }

@@ -13,8 +13,8 @@
 
 /* ---- settings ---- */
 
-static med_status apply(const med_train_options *o, med_train_config *c) {
-    for (int i = 0; i < o->set.n; i++) MED_TRY(med_option_set_pair(med_train_keys, c, o->set.item[i]));
+static med_status apply(const med_train_options *o, med_train_config *c, med_net *net) {
+    for (int i = 0; i < o->set.n; i++) MED_TRY(med_train_set(c, net, o->set.item[i]));
     if (o->epochs) c->epochs = o->epochs;
     if (o->steps) c->steps = o->steps;
     if (o->skip_nonfinite) c->skip_nonfinite = o->skip_nonfinite;
@@ -31,8 +31,10 @@ static bool may_change(const char *key) {
 }
 
 /* MED_EUSAGE lists every key whose new value differs from the run's: "batch is 4, the run's 2". */
-static med_status check_same(const char *run, const med_train_config *was, const med_train_config *is) {
-    json_t *a = med_option_to_json(med_train_keys, was), *b = med_option_to_json(med_train_keys, is);
+static med_status check_same(const char *run, const med_train_record *was, const med_train_record *is) {
+    json_t *a = med_option_to_json(med_train_keys, &was->config), *b = med_option_to_json(med_train_keys, &is->config);
+    json_object_update_new(a, med_net_to_json(&was->model));
+    json_object_update_new(b, med_net_to_json(&is->model));
     char list[512] = "";
     const char *key;
     json_t *value;
@@ -77,8 +79,10 @@ static med_status begin(med_train_work *w) {
                             .seed = o->seed,
                             .command_line = o->command_line,
                             .device = device_name()};
-    MED_TRY(med_train_preset(r->preset, &r->config));
-    MED_TRY(apply(o, &r->config));
+    const med_model *model;
+    MED_TRY(med_model_find(o->model, &model));
+    MED_TRY(med_train_preset(r->preset, model, &r->config, &r->model));
+    MED_TRY(apply(o, &r->config, &r->model));
     MED_TRY(med_train_data_open(o->data, &r->config, &w->data));
     MED_TRY(med_train_model(&r->config, w->data->dataset->n_mods, w->data->dataset->mods, w->data->nx, w->data->ny,
                             &r->model));
@@ -98,6 +102,9 @@ static med_status check_resumable(const med_train_work *w, const med_train_recor
     if (o->preset && strcmp(o->preset, was->preset) != 0)
         return med_fail(MED_EUSAGE, "%s: cannot resume with preset %s, its preset is %s", o->run, o->preset,
                         was->preset);
+    if (o->model && strcmp(o->model, was->model.model->name) != 0)
+        return med_fail(MED_EUSAGE, "%s: cannot resume with model %s, its model is %s", o->run, o->model,
+                        was->model.model->name);
     if (o->seed && o->seed != was->seed)
         return med_fail(MED_EUSAGE, "%s: cannot resume with seed %llu, its seed is %llu", o->run,
                         (unsigned long long)o->seed, (unsigned long long)was->seed);
@@ -106,7 +113,7 @@ static med_status check_resumable(const med_train_work *w, const med_train_recor
     if (strcmp(was->device, device_name()) != 0)
         med_warn("%s: begun on %s, continued on %s: the last digits will differ from an uninterrupted run", o->run,
                  was->device, device_name());
-    return check_same(o->run, &was->config, &w->record.config);
+    return check_same(o->run, was, &w->record);
 }
 
 /* The names that one list of cases has and the other lacks, as "+new -gone". */
@@ -143,7 +150,7 @@ static med_status resume(med_train_work *w) {
     MED_TRY(med_train_run_open(o->run, &w->run, &was));
     w->record = was;
     if (o->epochs) w->record.config.steps = 0;
-    MED_TRY(apply(o, &w->record.config));
+    MED_TRY(apply(o, &w->record.config, &w->record.model));
     MED_TRY(check_resumable(w, &was));
     MED_TRY(med_train_data_open(o->data, &w->record.config, &w->data));
     if (strcmp(w->data->dataset->hash, was.data_hash) != 0) return fail_data(w, &was);
@@ -163,27 +170,30 @@ static med_status create_trainer(med_train_work *w) {
     const med_train_config *c = &w->record.config;
     med_weights *weights = NULL;
     bool is_first = !w->run || !med_train_run_has_checkpoint(w->run);
-    MED_TRY(med_mmhvae_init(&w->record.model, w->record.seed, &weights));
+    MED_TRY(med_net_init(&w->record.model, w->record.seed, &weights));
     med_status status = w->record.init && is_first ? med_train_init(w->record.init, weights) : MED_OK;
     if (status != MED_OK) {
         med_weights_free(weights);
         return status;
     }
+    const med_training *training = w->record.model.model->training;
     med_trainer_options o = {.discriminator = discriminator_of(&w->record),
                              .n_micro = med_train_micro_batch(c, &w->record.model),
                              .smooth_l1 = c->smooth_l1,
                              .clip = c->clip,
                              .ema = c->ema,
                              .seed = w->record.seed,
-                             .generator_optimizer = {MED_ADAMAX, c->lr, 0.9, 0.999, 1e-8},
-                             .discriminator_optimizer = {MED_ADAM, c->lr_disc, 0.9, 0.999, 1e-8}};
-    return med_mmhvae_trainer_create(&w->record.model, o, weights, &w->trainer);
+                             .optimizer = training->optimizer,
+                             .discriminator_optimizer = training->discriminator_optimizer};
+    o.optimizer.lr = c->lr;
+    o.discriminator_optimizer.lr = c->lr_disc;
+    return med_trainer_create(&w->record.model, o, weights, &w->trainer);
 }
 
 /* ---- the plan, before anything runs ---- */
 
 static long parameter_count(med_train_work *w) {
-    const med_weights *weights = med_mmhvae_trainer_weights(w->trainer);
+    const med_weights *weights = med_trainer_weights(w->trainer);
     long n = 0;
     for (int i = 0; i < med_weights_count(weights); i++) n += (long)med_shape_count(med_weights_at(weights, i)->shape);
     return n;
@@ -191,11 +201,13 @@ static long parameter_count(med_train_work *w) {
 
 static void tell_plan(med_train_work *w) {
     const med_train_config *c = &w->record.config;
-    const med_mmhvae_config *m = &w->record.model;
+    const med_net *m = &w->record.model;
     char mods[MED_MAX_MODS * MED_MOD_NAME] = "";
     for (int j = 0; j < m->n_mods; j++) strcat(strcat(mods, j ? " " : ""), m->mods[j]);
-    med_info("network   %s: %d x %d voxels, %d latent levels, %.2f million parameters", mods, m->height, m->width,
-             m->pools + 1, (double)parameter_count(w) / 1e6);
+    char *what = m->model->describe(m);
+    med_info("network   %s, %s: %d x %d voxels, %s; %.2f million parameters", m->model->title, mods, m->height, m->width,
+             what, (double)parameter_count(w) / 1e6);
+    free(what);
     med_info("cases     %d to train on, %d for validation, %zu skipped; anchor %s", w->data->n_train, w->data->n_val,
              json_array_size(json_object_get(w->data->cases, "skipped")),
              w->data->anchor < 0 ? "none" : m->mods[w->data->anchor]);
@@ -209,7 +221,7 @@ static void tell_plan(med_train_work *w) {
 static void fill_report(med_train_work *w, json_t *report) {
     const med_train_position *p = &w->position;
     size_t parameter_bytes, activation_bytes;
-    med_mmhvae_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
+    med_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
     const char *folder = w->options->run; /* NULL: only a check */
     char *weights = folder ? med_path_join(folder, "weights.safetensors") : NULL;
     json_t *all = json_pack("{s:s*, s:s*, s:I, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", folder, "weights", weights,
@@ -249,7 +261,7 @@ med_status med_train(const med_train_options *o, json_t *report) {
     med_train_work w = {.options = o};
     med_status status = run(&w, report);
     med_synth_model_free(w.validator);
-    med_mmhvae_trainer_free(w.trainer);
+    med_trainer_free(w.trainer);
     med_train_run_free(w.run);
     med_train_data_free(w.data);
     json_decref(w.init);

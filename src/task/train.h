@@ -1,4 +1,4 @@
-/* train.h: train MMHVAE on cases that each may lack modalities (docs/training.md). */
+/* train.h: train a network on cases that each may lack modalities (docs/training.md). */
 #ifndef MED_TASK_TRAIN_H
 #define MED_TASK_TRAIN_H
 
@@ -8,6 +8,7 @@
 
 typedef struct med_train_options {
     const char *data, *run; /* data set; folder of the run */
+    const char *model;      /* NULL: mmhvae; with resume: as the run says */
     const char *preset;     /* NULL: "small"; with resume: as the run says */
     med_strings set;        /* key=value */
     int epochs, steps;      /* 0: as the preset or the run says */

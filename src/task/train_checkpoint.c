@@ -48,8 +48,8 @@ static void set_meta_json(med_weights *w, const char *key, json_t *value) {
 }
 
 static void set_provenance(med_weights *w, const med_train_record *r) {
-    med_weights_set_meta(w, "medley.model", "mmhvae");
-    set_meta_json(w, "medley.config", med_mmhvae_to_json(&r->model));
+    med_weights_set_meta(w, "medley.model", r->model.model->name);
+    set_meta_json(w, "medley.config", med_net_to_json(&r->model));
     med_weights_set_meta(w, "medley.version", MEDLEY_VERSION);
     med_weights_set_meta(w, "medley.data_hash", r->data_hash);
     set_meta_json(w, "medley.source", json_incref(r->source));
@@ -74,10 +74,10 @@ static med_status save(const med_train_run *run, const char *name, med_weights *
     return status;
 }
 
-static med_status save_checkpoint(med_train_run *run, const char *name, med_weights *w, med_mmhvae_trainer *trainer) {
-    MED_TRY(add_views(w, med_mmhvae_trainer_weights(trainer)));
-    MED_TRY(add_views(w, med_mmhvae_trainer_discriminators(trainer)));
-    MED_TRY(add_views(w, med_mmhvae_trainer_state(trainer)));
+static med_status save_checkpoint(med_train_run *run, const char *name, med_weights *w, med_trainer *trainer) {
+    MED_TRY(add_views(w, med_trainer_weights(trainer)));
+    MED_TRY(add_views(w, med_trainer_discriminators(trainer)));
+    MED_TRY(add_views(w, med_trainer_state(trainer)));
     return save(run, name, w);
 }
 
@@ -85,7 +85,7 @@ static const char *const file_names[] = {
     [MED_TRAIN_LAST] = "checkpoint-last.safetensors", [MED_TRAIN_BEST] = "checkpoint-best.safetensors"};
 
 med_status med_train_run_checkpoint(med_train_run *run, med_train_file which, const med_train_record *record,
-                                    const med_train_position *position, med_mmhvae_trainer *trainer) {
+                                    const med_train_position *position, med_trainer *trainer) {
     med_weights *w = med_weights_create();
     set_provenance(w, record);
     set_meta_json(w, position_key, position_to_json(position));
@@ -95,13 +95,13 @@ med_status med_train_run_checkpoint(med_train_run *run, med_train_file which, co
 }
 
 med_status med_train_run_weights(med_train_run *run, const med_train_record *record, const med_train_position *position,
-                                 med_mmhvae_trainer *trainer) {
+                                 med_trainer *trainer) {
     med_weights *w = med_weights_create();
     char step[32];
     snprintf(step, sizeof step, "%ld", position->step);
     set_provenance(w, record);
     med_weights_set_meta(w, "medley.steps", step);
-    med_status status = add_views(w, med_mmhvae_trainer_average(trainer));
+    med_status status = add_views(w, med_trainer_average(trainer));
     if (status == MED_OK) status = save(run, "weights.safetensors", w);
     med_weights_free(w);
     return status;
@@ -123,11 +123,11 @@ static med_status copy_tensors(const char *path, const med_weights *from, med_we
 }
 
 static med_status restore(const char *path, const med_weights *from, med_train_position *position,
-                          med_mmhvae_trainer *trainer) {
+                          med_trainer *trainer) {
     MED_TRY(position_from_text(path, med_weights_meta(from, position_key), position));
-    MED_TRY(copy_tensors(path, from, med_mmhvae_trainer_weights(trainer)));
-    MED_TRY(copy_tensors(path, from, med_mmhvae_trainer_discriminators(trainer)));
-    return copy_tensors(path, from, med_mmhvae_trainer_state(trainer));
+    MED_TRY(copy_tensors(path, from, med_trainer_weights(trainer)));
+    MED_TRY(copy_tensors(path, from, med_trainer_discriminators(trainer)));
+    return copy_tensors(path, from, med_trainer_state(trainer));
 }
 
 bool med_train_run_has_checkpoint(const med_train_run *run) {
@@ -137,7 +137,7 @@ bool med_train_run_has_checkpoint(const med_train_run *run) {
     return exists;
 }
 
-med_status med_train_run_restore(med_train_run *run, med_train_position *position, med_mmhvae_trainer *trainer) {
+med_status med_train_run_restore(med_train_run *run, med_train_position *position, med_trainer *trainer) {
     *position = (med_train_position){.epoch = 1};
     char *path = med_path_join(run->path, file_names[MED_TRAIN_LAST]);
     med_status status = MED_OK;

@@ -5,20 +5,14 @@
 #include <string.h>
 
 #include "base/thread.h"
+#include "engine/switches.h"
 
 #define T med_train_config
 enum { MAX_EPOCHS = 1000000, MAX_STEPS = 1000000000 };
 
 const med_option med_train_keys[] = {
-    MED_OPT_INT(T, "base", base, 2, 1024, "channels at full resolution"),
-    MED_OPT_INT(T, "max", max, 2, 1024, "most channels at any resolution"),
-    MED_OPT_INT(T, "pools", pools, 1, MED_MAX_POOLS, "halvings of the resolution; one latent level more than that"),
-    MED_OPT_INT(T, "nfinal", nfinal, 1, 64, "channels of the image decoders"),
-    MED_OPT_INT(T, "nblocks", nblocks, 0, 32, "residual blocks of each image decoder"),
-    MED_OPT_FLAG(T, "se", se, "squeeze-and-excitation in encoder and decoder blocks"),
-    MED_OPT_FLAG(T, "residual", residual, "encoder and decoder blocks add their input"),
     MED_OPT_LIST(T, "size", size, "H,W",
-                 "slice size of the network in voxels (default: the data set's, rounded up to multiples of 2^pools)"),
+                 "slice size of the network in voxels (default: the data set's, rounded up to its steps)"),
 
     MED_OPT_TEXT(
         T, "anchor", anchor, "MOD",
@@ -124,7 +118,7 @@ static med_train_config preset_demo(void) {
 }
 
 static const struct preset {
-    const char *name, *model;
+    const char *name, *network;
     med_train_config (*schedule)(void);
 } presets[] = {
     {"tiny", "tiny", preset_tiny},
@@ -142,22 +136,43 @@ static med_status fail_preset(const char *name) {
     return med_fail(MED_EUSAGE, "unknown preset '%s', expected tiny, small, paper or demo", name);
 }
 
-med_status med_train_preset(const char *name, med_train_config *out) {
+med_status med_train_preset(const char *name, const med_model *model, med_train_config *out, med_net *net) {
     for (int i = 0; i < N_PRESETS; i++) {
         if (strcmp(name, presets[i].name) != 0) continue;
-        med_mmhvae_config m;
-        MED_TRY(med_mmhvae_preset(presets[i].model, &m));
         *out = presets[i].schedule();
-        out->base = m.base;
-        out->max = m.max;
-        out->pools = m.pools;
-        out->nfinal = m.nfinal;
-        out->nblocks = m.nblocks;
-        out->se = m.se;
-        out->residual = m.residual;
-        return MED_OK;
+        for (const char *const *pair = model->training->defaults; pair && *pair; pair++)
+            MED_TRY(med_option_set_pair(med_train_keys, out, *pair));
+        return med_net_preset(model, presets[i].network, net);
     }
     return fail_preset(name);
+}
+
+static bool has_key(const med_option *table, const char *pair) {
+    size_t n = strcspn(pair, "=");
+    for (; table->name; table++)
+        if (strlen(table->name) == n && strncmp(table->name, pair, n) == 0) return true;
+    return false;
+}
+
+/* An unknown key is looked for among those of the network too. */
+static med_status fail_key(const med_model *model, const char *pair) {
+    enum { MAX_KEYS = 128 };
+    const char *names[MAX_KEYS + 1] = {NULL};
+    int n = 0;
+    for (const med_option *o = med_train_keys; o->name && n < MAX_KEYS; o++) names[n++] = o->name;
+    for (const med_option *o = model->keys; o->name && n < MAX_KEYS; o++) names[n++] = o->name;
+    char *key = strndup(pair, strcspn(pair, "="));
+    const char *nearest = med_nearest(key, names);
+    med_status status = nearest ? med_fail(MED_EUSAGE, "unknown option '%.40s' (did you mean '%s'?)", key, nearest)
+                                : med_fail(MED_EUSAGE, "unknown option '%.40s' for model %s", key, model->name);
+    free(key);
+    return status;
+}
+
+med_status med_train_set(med_train_config *c, med_net *net, const char *pair) {
+    bool is_switch = strncmp(pair, med_switch_prefix, strlen(med_switch_prefix)) == 0;
+    if (is_switch || has_key(net->model->keys, pair)) return med_net_set(net, pair);
+    return has_key(med_train_keys, pair) ? med_option_set_pair(med_train_keys, c, pair) : fail_key(net->model, pair);
 }
 
 med_status med_train_config_check(const med_train_config *c) {
@@ -182,26 +197,19 @@ static med_status parse_size(const med_strings *size, int *height, int *width) {
     return MED_OK;
 }
 
-static int round_up(int n, int pools) { return (n + (1 << pools) - 1) >> pools << pools; }
+static int round_up(int n, int step) { return (n + step - 1) / step * step; }
 
-med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny,
-                           med_mmhvae_config *out) {
-    *out = (med_mmhvae_config){.n_mods = n_mods,
-                               .base = c->base,
-                               .max = c->max,
-                               .pools = c->pools,
-                               .nfinal = c->nfinal,
-                               .nblocks = c->nblocks,
-                               .se = c->se,
-                               .residual = c->residual};
-    memcpy(out->mods, mods, (size_t)n_mods * sizeof *mods);
-    out->height = round_up(nx, c->pools);
-    out->width = round_up(ny, c->pools);
-    if (c->size.n) MED_TRY(parse_size(&c->size, &out->height, &out->width));
-    return med_mmhvae_check(out);
+med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny, med_net *net) {
+    net->n_mods = n_mods;
+    memcpy(net->mods, mods, (size_t)n_mods * sizeof *mods);
+    MED_TRY(net->model->check(net)); /* before its step is believed */
+    net->height = round_up(nx, net->model->size_step(net));
+    net->width = round_up(ny, net->model->size_step(net));
+    if (c->size.n) MED_TRY(parse_size(&c->size, &net->height, &net->width));
+    return med_net_check(net);
 }
 
-int med_train_micro_batch(const med_train_config *c, const med_mmhvae_config *model) {
+int med_train_micro_batch(const med_train_config *c, const med_net *model) {
     enum { PIXELS = 1 << 15 }; /* a slice of 192 x 192 keeps all threads busy alone */
     int n = c->micro_batch ? c->micro_batch : PIXELS / (model->height * model->width);
     if (n > med_threads()) n = med_threads();

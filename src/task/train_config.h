@@ -4,13 +4,10 @@
 #define MED_TASK_TRAIN_CONFIG_H
 
 #include "base/option.h"
-#include "model/mmhvae.h"
+#include "model/trainer.h"
 
 typedef struct med_train_config {
-    /* the network; modalities come from the data set */
-    int base, max, pools, nfinal, nblocks;
-    bool se, residual;
-    med_strings size; /* "H,W"; empty: the data set's slice size, rounded up */
+    med_strings size; /* of the network's slices, "H,W"; empty: the data set's slice size, rounded up */
     /* the objective */
     const char *anchor, *subsets;
     double w_kl, w_dis;
@@ -30,15 +27,17 @@ typedef struct med_train_config {
 
 extern const med_option med_train_keys[];
 
-/* "tiny", "small", "paper", "demo". MED_EUSAGE names the nearest. */
-MED_CHECK med_status med_train_preset(const char *name, med_train_config *out);
+/* "tiny", "small", "paper", "demo": schedule and network of this model. MED_EUSAGE names the nearest. */
+MED_CHECK med_status med_train_preset(const char *name, const med_model *model, med_train_config *out, med_net *net);
+/* "key=value" of the training or of the network. */
+MED_CHECK med_status med_train_set(med_train_config *c, med_net *net, const char *pair);
 /* What ranges of single keys cannot say. */
 MED_CHECK med_status med_train_config_check(const med_train_config *c);
 
-/* The network for these modalities and slices of nx x ny voxels (rounded up to multiples of 2^pools unless `size` is set). */
+/* Fits the network to these modalities and slices of nx x ny voxels (rounded up to its steps unless `size` is set). */
 MED_CHECK med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny,
-                                     med_mmhvae_config *out);
+                                     med_net *net);
 /* Slices computed at a time. */
-int med_train_micro_batch(const med_train_config *c, const med_mmhvae_config *model);
+int med_train_micro_batch(const med_train_config *c, const med_net *model);
 
 #endif

@@ -154,7 +154,7 @@ static int *training_indices(const med_train_data *d) {
     return indices;
 }
 
-med_status med_train_data_measure(const med_train_data *d, const med_mmhvae_config *model, size_t *n_bytes) {
+med_status med_train_data_measure(const med_train_data *d, const med_net *model, size_t *n_bytes) {
     med_loader_config how = {.height = model->height, .width = model->width};
     int *indices = training_indices(d);
     med_status status = med_loader_measure(d->dataset, indices, d->n_train, &how, n_bytes);
@@ -173,7 +173,7 @@ static med_status check_validation(const med_train_data *d, const med_loader_con
     return MED_OK;
 }
 
-med_status med_train_data_load(med_train_data *d, const med_train_config *c, const med_mmhvae_config *model,
+med_status med_train_data_load(med_train_data *d, const med_train_config *c, const med_net *model,
                                size_t memory_bytes) {
     med_loader_config how = {.height = model->height, .width = model->width, .memory_bytes = memory_bytes};
     int *indices = training_indices(d);

@@ -38,9 +38,9 @@ typedef struct med_train_data { /* owned; med_train_data_free */
 MED_CHECK med_status med_train_data_open(const char *path, const med_train_config *c, med_train_data **out);
 void med_train_data_free(med_train_data *d); /* NULL is fine */
 /* Bytes of the training volumes in 16 bits. */
-MED_CHECK med_status med_train_data_measure(const med_train_data *d, const med_mmhvae_config *model, size_t *n_bytes);
+MED_CHECK med_status med_train_data_measure(const med_train_data *d, const med_net *model, size_t *n_bytes);
 /* Reads all training cases for this network: a file that cannot be used is named here. */
-MED_CHECK med_status med_train_data_load(med_train_data *d, const med_train_config *c, const med_mmhvae_config *model,
+MED_CHECK med_status med_train_data_load(med_train_data *d, const med_train_config *c, const med_net *model,
                                          size_t memory_bytes);
 
 /* Slices of training case i at network scale, [n,1,H,W]: borrowed until the next call. NULL where a modality is missing. */

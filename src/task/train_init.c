@@ -74,10 +74,10 @@ med_status med_train_init_record(const char *path, json_t **out) {
 
 med_status med_train_init(const json_t *init, const med_weights *weights) {
     const char *path = json_string_value(json_object_get(init, "path"));
-    med_mmhvae_config c;
+    med_net c;
     med_weights *from = NULL;
     MED_TRY(check_hash(init));
-    MED_TRY(med_mmhvae_load(path, NULL, NULL, &from, &c));
+    MED_TRY(med_net_load(path, NULL, NULL, &from, &c));
     med_status status = merge(path, from, weights);
     med_weights_free(from);
     return status;

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "model/mmhvae_diagnose.h"
 #include "task/train_work.h"
 
 typedef struct loop {
@@ -55,54 +54,72 @@ static double memory_mb(void) {
     return (double)usage.ru_maxrss * 1024 / 1e6;
 }
 
-/* {"full": {"image":, "kl": [per level from the top], "adversarial":}, ...} */
-static json_t *passes_to_json(const med_step_result *r, bool has_anchor, int n_levels) {
+/* Terms are called PASS/WHAT: {"full": {"image":, "adversarial":, "kl": [per level from the top]}, ...} */
+static json_t *passes_to_json(const med_step_result *r) {
     json_t *all = json_object();
-    for (int p = 0; p < 2 + has_anchor; p++) {
-        json_t *kl = json_array();
-        for (int l = 0; l < n_levels; l++) json_array_append_new(kl, json_real(r->pass_kl[p][l]));
-        json_object_set_new(all, med_mmhvae_pass_name(has_anchor, p),
-                            json_pack("{s:f, s:o, s:f}", "image", r->pass_image[p], "kl", kl, "adversarial",
-                                      r->pass_adversarial[p]));
+    for (int i = 0; i < r->n_terms; i++) {
+        const char *name = r->term[i].name, *what = strchr(name, '/') + 1;
+        char *pass = strndup(name, (size_t)(what - 1 - name));
+        if (!json_object_get(all, pass)) json_object_set_new(all, pass, json_object());
+        json_t *terms = json_object_get(all, pass), *value = json_real(r->term[i].value);
+        free(pass);
+        if (r->term[i].kind != MED_TERM_KL) {
+            json_object_set_new(terms, what, value);
+            continue;
+        }
+        if (!json_object_get(terms, "kl")) json_object_set_new(terms, "kl", json_array());
+        json_array_append_new(json_object_get(terms, "kl"), value);
     }
     return all;
 }
 
-/* KL of all passes by level, from the top: "0.1 0.02 ...". */
-static void kl_text(const med_step_result *r, int n_levels, char *text, size_t size) {
+/* KL of all passes by level, from the top: "0.1 0.02 ..."; levels are told apart by the end of their terms' names. */
+static void kl_text(const med_step_result *r, char *text, size_t size) {
     text[0] = '\0';
-    for (int l = 0; l < n_levels; l++) {
+    for (int i = 0; i < r->n_terms; i++) {
+        const char *level = strchr(r->term[i].name, '/');
+        if (r->term[i].kind != MED_TERM_KL) continue;
         double sum = 0;
-        for (int p = 0; p < MED_MAX_PASSES; p++) sum += r->pass_kl[p][l];
+        int first = -1;
+        for (int k = 0; k < r->n_terms; k++) {
+            if (r->term[k].kind != MED_TERM_KL || strcmp(strchr(r->term[k].name, '/'), level) != 0) continue;
+            if (first < 0) first = k;
+            sum += r->term[k].value;
+        }
         size_t n = strlen(text);
-        snprintf(text + n, size - n, "%s%.2g", l ? " " : "", sum);
+        if (first == i) snprintf(text + n, size - n, "%s%.2g", n ? " " : "  kl ", sum);
     }
 }
 
-static void show_progress(loop *l, bool has_anchor, double rate) {
+/* Of all passes: "0.021+0.034+0.030". */
+static void image_text(const med_step_result *r, char *text, size_t size) {
+    text[0] = '\0';
+    for (int i = 0; i < r->n_terms; i++) {
+        size_t n = strlen(text);
+        if (r->term[i].kind == MED_TERM_IMAGE) snprintf(text + n, size - n, "%s%.3f", n ? "+" : "", r->term[i].value);
+    }
+}
+
+static void show_progress(loop *l, double rate) {
     med_train_work *w = l->work;
     const med_step_result *r = &w->last;
-    char kl[160];
-    kl_text(r, w->record.model.pools + 1, kl, sizeof kl);
-    char image[64];
-    int n = snprintf(image, sizeof image, "%.3f+%.3f", r->pass_image[0], r->pass_image[1]);
-    if (has_anchor) snprintf(image + n, sizeof image - (size_t)n, "+%.3f", r->pass_image[2]);
-    med_progress_update(l->progress, w->position.step,
-                        "epoch %d/%d  loss %.4f  image %s  kl %s  lr %.2g  %.3g slices/s  %.0f MB", w->position.epoch,
-                        w->record.config.epochs, r->loss, image, kl, l->phase.lr, rate, memory_mb());
+    char kl[160], image[96];
+    kl_text(r, kl, sizeof kl);
+    image_text(r, image, sizeof image);
+    med_progress_update(l->progress, w->position.step, "epoch %d/%d  loss %.4f  image %s%s  lr %.2g  %.3g slices/s  %.0f MB",
+                        w->position.epoch, w->record.config.epochs, r->loss, image, kl, l->phase.lr, rate, memory_mb());
 }
 
 static med_status log_step(loop *l, const med_train_case *c) {
     med_train_work *w = l->work;
     const med_step_result *r = &w->last;
-    bool has_anchor = c->subject.anchor >= 0;
     double rate = (double)l->n_slices / (now_s() - l->resumed_s);
-    show_progress(l, has_anchor, rate);
+    show_progress(l, rate);
     if (w->position.step % w->record.config.log_every != 0) return MED_OK;
     json_t *line = json_pack("{s:i, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:f}", "epoch",
                              w->position.epoch, "step", (json_int_t)w->position.step, "case", c->name, "loss", r->loss,
-                             "image", r->image, "kl", r->kl, "adversarial", r->adversarial, "discriminator",
-                             r->discriminator, "passes", passes_to_json(r, has_anchor, w->record.model.pools + 1),
+                             "image", r->kind[MED_TERM_IMAGE], "kl", r->kind[MED_TERM_KL], "adversarial",
+                             r->kind[MED_TERM_ADVERSARIAL], "discriminator", r->discriminator, "passes", passes_to_json(r),
                              "gradient", r->gradient_norm, "lr", l->phase.lr, "seconds", now_s() - l->started_s,
                              "slices_per_second", rate, "memory_mb", memory_mb());
     return write_log(l, line);
@@ -125,23 +142,22 @@ static med_status pass_over(loop *l, const med_train_case *c, med_status status)
 
 /* KL as it stands in the loss, before its weight. */
 static void scale_kl(med_step_result *r, double n_values) {
-    r->kl /= n_values;
-    for (int p = 0; p < MED_MAX_PASSES; p++)
-        for (int k = 0; k < MED_MAX_LEVELS; k++) r->pass_kl[p][k] /= n_values;
+    r->kind[MED_TERM_KL] /= n_values;
+    for (int i = 0; i < r->n_terms; i++)
+        if (r->term[i].kind == MED_TERM_KL) r->term[i].value /= n_values;
 }
 
 /* ---- one step ---- */
 
 typedef struct noise {
     uint64_t seed, first_use; /* of the step */
-    bool has_anchor;
 } noise;
 
-/* A slice's noise depends on seed, pass, level, step and the slice's place in the batch, not on how the batch is cut. */
-static void draw_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
+/* A slice's noise depends on seed, label, step and the slice's place in the batch, not on how the batch is cut. */
+static void draw_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
     const noise *z = context;
     char site[64];
-    snprintf(site, sizeof site, "train/noise/%s/%d", med_mmhvae_pass_name(z->has_anchor, pass), level);
+    snprintf(site, sizeof site, "train/noise/%s", label);
     med_rng_key key = {z->seed, med_site_of(site), z->first_use + (uint64_t)first};
     for (int i = 0; i < n; i++, key.step++) med_normal_fill(to + i * per_slice, (size_t)per_slice, key);
 }
@@ -149,9 +165,9 @@ static void draw_noise(void *context, int pass, int level, int first, int n, int
 static med_status run_step(loop *l, const med_train_case *c, const med_train_batch *batch, long subset) {
     med_train_work *w = l->work;
     med_step_result before = w->last;
-    noise z = {w->record.seed, (uint64_t)w->position.step * (uint64_t)w->record.config.batch, c->subject.anchor >= 0};
+    noise z = {w->record.seed, (uint64_t)w->position.step * (uint64_t)w->record.config.batch};
     med_step_input in = {.observed = c->subject.observed,
-                         .subset = med_train_subset(c->subject, subset),
+                         .given = med_train_subset(c->subject, subset),
                          .anchor = c->subject.anchor,
                          .n = batch->n,
                          .noise = draw_noise,
@@ -161,7 +177,7 @@ static med_status run_step(loop *l, const med_train_case *c, const med_train_bat
                          .trains_discriminators = l->phase.trains_discriminators};
     memcpy(in.x, batch->x, sizeof in.x);
     memcpy(in.target, batch->target, sizeof in.target);
-    med_status status = med_mmhvae_trainer_step(w->trainer, &in, &w->last);
+    med_status status = med_trainer_step(w->trainer, &in, &w->last);
     if (status != MED_OK) {
         w->last = before;
         return pass_over(l, c, status);
@@ -252,8 +268,8 @@ static med_status look_at(loop *l) {
         snprintf(text + n, sizeof text - n, " %d/%d", (int)json_integer_value(json_array_get(active, i)),
                  (int)json_integer_value(json_array_get(units, i)));
     }
-    med_info("epoch %d: active units per level, from the top:%s", w->position.epoch, text);
-    MED_TRY(write_log(l, line));
+    if (text[0]) med_info("epoch %d: active units per level, from the top:%s", w->position.epoch, text);
+    MED_TRY(text[0] ? write_log(l, line) : (json_decref(line), MED_OK));
     return tolerate(l, med_train_samples(w));
 }
 
@@ -276,8 +292,8 @@ static void begin_epoch(loop *l) {
     const med_train_position *p = &w->position;
     l->phase = med_train_phase_of(&w->record.config, p->epoch);
     med_train_order(w->record.seed, p->epoch, w->data->n_train, l->order);
-    med_mmhvae_trainer_set_lr(w->trainer, l->phase.lr, w->record.config.lr_disc);
-    if (l->phase.restarts && p->visit == 0 && p->subset == 0) med_mmhvae_trainer_restart(w->trainer);
+    med_trainer_set_lr(w->trainer, l->phase.lr, w->record.config.lr_disc);
+    if (l->phase.restarts && p->visit == 0 && p->subset == 0) med_trainer_restart(w->trainer);
 }
 
 static void prefetch(loop *l, int i) {

@@ -27,16 +27,16 @@ static med_status plan_largest(med_train_work *w) {
     med_train_subject s = med_train_data_fullest(w->data);
     med_train_phase end = med_train_phase_of(c, c->epochs);
     med_step_input in = {.observed = s.observed,
-                         .subset = med_train_subset(s, med_train_n_subsets(s) - 1),
+                         .given = med_train_subset(s, med_train_n_subsets(s) - 1),
                          .anchor = s.anchor,
                          .n = c->batch,
                          .w_dis = end.w_dis,
                          .trains_discriminators = end.trains_discriminators};
-    return med_mmhvae_trainer_plan(w->trainer, &in);
+    return med_trainer_plan(w->trainer, &in);
 }
 
 static size_t batch_bytes(const med_train_work *w) {
-    const med_mmhvae_config *m = &w->record.model;
+    const med_net *m = &w->record.model;
     size_t plane = (size_t)m->height * (size_t)m->width * sizeof(float);
     return 4 * plane * (size_t)w->record.config.batch * (size_t)m->n_mods; /* inputs, targets; this visit's and the next's */
 }
@@ -59,16 +59,16 @@ static med_status obey(med_train_work *w) {
     size_t fixed = base_bytes(w) + volumes;
     if (fixed + w->memory.slice > limit) return refuse(w, volumes);
     size_t n = (limit - fixed) / w->memory.slice;
-    if (n < (size_t)med_mmhvae_trainer_n_micro(w->trainer)) med_mmhvae_trainer_limit(w->trainer, (int)n);
-    w->memory.volumes = limit - base_bytes(w) - w->memory.slice * (size_t)med_mmhvae_trainer_n_micro(w->trainer);
+    if (n < (size_t)med_trainer_n_micro(w->trainer)) med_trainer_limit(w->trainer, (int)n);
+    w->memory.volumes = limit - base_bytes(w) - w->memory.slice * (size_t)med_trainer_n_micro(w->trainer);
     return MED_OK;
 }
 
 med_status med_train_plan_memory(med_train_work *w) {
     size_t activations;
     MED_TRY(plan_largest(w));
-    med_mmhvae_trainer_memory(w->trainer, &w->memory.parameters, &activations);
-    w->memory.slice = activations / (size_t)med_mmhvae_trainer_n_micro(w->trainer) + LANE;
+    med_trainer_memory(w->trainer, &w->memory.parameters, &activations);
+    w->memory.slice = activations / (size_t)med_trainer_n_micro(w->trainer) + LANE;
     w->memory.batches = batch_bytes(w);
     w->memory.volumes = (size_t)w->record.config.cache_mb << 20;
     if (!w->options->max_memory) return MED_OK;
@@ -79,12 +79,12 @@ med_status med_train_plan_memory(med_train_work *w) {
 }
 
 size_t med_train_memory_total(const med_train_work *w) {
-    return base_bytes(w) + w->memory.slice * (size_t)med_mmhvae_trainer_n_micro(w->trainer) +
+    return base_bytes(w) + w->memory.slice * (size_t)med_trainer_n_micro(w->trainer) +
            med_loader_bytes(w->data->loader);
 }
 
 void med_train_tell_memory(const med_train_work *w) {
-    int n = med_mmhvae_trainer_n_micro(w->trainer);
+    int n = med_trainer_n_micro(w->trainer);
     med_info("memory    %.0f MB: %.0f for parameters, gradients and moments, %d x %.0f for activations, %.0f for volumes "
              "(%s), %.0f for batches",
              (double)med_train_memory_total(w) / 1e6, (double)w->memory.parameters / 1e6, n, (double)w->memory.slice / 1e6,

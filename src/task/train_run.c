@@ -49,10 +49,10 @@ void med_train_run_free(med_train_run *run) {
 /* ---- run.json ---- */
 
 static json_t *record_to_json(const med_train_record *r) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O, s:O, s:O*}", "medley", MEDLEY_VERSION, "task",
-                     "train", "preset", r->preset, "data", r->data_path, "data_hash", r->data_hash, "seed",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O, s:O, s:O*}", "medley", MEDLEY_VERSION, "task",
+                     "train", "network", r->model.model->name, "preset", r->preset, "data", r->data_path, "data_hash", r->data_hash, "seed",
                      (json_int_t)r->seed, "device", r->device, "command", r->command_line, "config",
-                     med_option_to_json(med_train_keys, &r->config), "model", med_mmhvae_to_json(&r->model), "source",
+                     med_option_to_json(med_train_keys, &r->config), "model", med_net_to_json(&r->model), "source",
                      r->source, "cases", r->cases, "init", r->init);
 }
 
@@ -86,7 +86,9 @@ static med_status parse_record(const char *path, json_t *json, med_train_record 
     if (strcmp(text_of(json, "task"), "train") != 0 || !json_is_object(r->cases) || !json_is_object(r->source))
         return med_fail(MED_EFORMAT, "%s: not of a training run", path);
     MED_TRY(med_option_set_json(med_train_keys, &r->config, json_object_get(json, "config"), path));
-    med_status status = med_mmhvae_from_json(json_object_get(json, "model"), &r->model);
+    const med_model *model;
+    med_status status = med_model_find(text_of(json, "network"), &model);
+    if (status == MED_OK) status = med_net_from_json(model, json_object_get(json, "model"), &r->model);
     return status == MED_OK ? MED_OK : med_fail_in(status, "%s", path);
 }
 

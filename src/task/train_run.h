@@ -3,7 +3,7 @@
 #define MED_TASK_TRAIN_RUN_H
 
 #include <stdint.h>
-#include "model/mmhvae_trainer.h"
+#include "model/trainer.h"
 #include "task/train_config.h"
 
 /* How far a run has come: what a checkpoint holds beside weights and moments. */
@@ -24,7 +24,7 @@ typedef struct med_train_record {
     const char *preset, *data_path, *data_hash, *command_line, *device;
     uint64_t seed;
     med_train_config config;
-    med_mmhvae_config model;
+    med_net model;
     json_t *source; /* where the data come from: {"source":, "licence":} */
     json_t *init;   /* {"path":, "sha256":} of --init; NULL: none */
     json_t *cases;  /* {"train": [...], "val": [...], "skipped": [{"case":, "why":}]} */
@@ -51,13 +51,13 @@ MED_CHECK med_status med_train_run_plot(med_train_run *run);
 
 typedef enum med_train_file { MED_TRAIN_LAST, MED_TRAIN_BEST } med_train_file;
 MED_CHECK med_status med_train_run_checkpoint(med_train_run *run, med_train_file which, const med_train_record *record,
-                                              const med_train_position *position, med_mmhvae_trainer *trainer);
+                                              const med_train_position *position, med_trainer *trainer);
 /* weights.safetensors: what `medley synth` needs, with where it comes from. */
 MED_CHECK med_status med_train_run_weights(med_train_run *run, const med_train_record *record,
-                                           const med_train_position *position, med_mmhvae_trainer *trainer);
+                                           const med_train_position *position, med_trainer *trainer);
 /* Put the last checkpoint into trainer and position, and cut the log to what it had then. Without a checkpoint (killed
  * before the first) position is the beginning and the trainer stays as it is. */
 MED_CHECK med_status med_train_run_restore(med_train_run *run, med_train_position *position,
-                                           med_mmhvae_trainer *trainer);
+                                           med_trainer *trainer);
 
 #endif

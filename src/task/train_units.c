@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "engine/plan.h"
-#include "model/mmhvae_graph.h"
+#include "model/net.h"
 #include "task/train_work.h"
 
 static const double active_kl = 0.01;
@@ -18,22 +18,19 @@ typedef struct probe {
     int n; /* slices */
     med_graph *graph;
     med_plan *plan;
-    med_mmhvae_features features;
-    med_mmhvae_pass pass;
+    med_inference values;
 } probe;
 
 static med_status build(probe *p) {
-    const med_mmhvae_config *c = &p->work->record.model;
-    med_mmhvae_pass_options how = {.given = p->given, .target = p->given, .name = "units"};
+    med_infer_options how = {.given = p->given, .target = p->given, .n = p->n};
     p->graph = med_graph_create();
-    med_mmhvae_encode(p->graph, c, p->given, p->n, &p->features);
-    med_mmhvae_generate(p->graph, c, &p->features, p->n, how, &p->pass);
-    for (int l = 0; l <= c->pools; l++) {
-        med_output(p->graph, p->pass.q[l]);
-        med_output(p->graph, p->pass.prior[l]);
+    med_net_infer(p->graph, &p->work->record.model, &how, &p->values);
+    for (int l = 0; l < p->values.n_levels; l++) {
+        med_output(p->graph, p->values.posterior[l]);
+        med_output(p->graph, p->values.prior[l]);
     }
     MED_TRY(med_plan_create(p->graph, (med_plan_options){0}, &p->plan));
-    const med_weights *weights = med_mmhvae_trainer_average(p->work->trainer);
+    const med_weights *weights = med_trainer_average(p->work->trainer);
     for (int i = 0; i < med_graph_n_params(p->graph); i++) {
         med_val v = med_graph_param(p->graph, i);
         med_plan_bind(p->plan, v, med_weights_find(weights, med_val_name(p->graph, v))->data);
@@ -41,20 +38,20 @@ static med_status build(probe *p) {
     return MED_OK;
 }
 
-/* Of one channel of one slice: q and prior hold means first, then as many log standard deviations. */
+/* Of one channel of one slice: q holds means, then standard deviations; the prior means, then log standard deviations. */
 static double divergence(const float *q, const float *prior, int64_t to_deviation, int64_t n) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
         double m = q[i], s = q[i + to_deviation], pm = prior[i], ps = prior[i + to_deviation];
-        sum += ps - s + (exp(2 * s) + (m - pm) * (m - pm)) / (2 * exp(2 * ps)) - 0.5;
+        sum += ps - log(s) + (s * s + (m - pm) * (m - pm)) / (2 * exp(2 * ps)) - 0.5;
     }
     return sum;
 }
 
 static int count_active(const probe *p, int level, int *n_units) {
-    med_shape s = med_mmhvae_noise_shape(&p->work->record.model, level, p->n);
-    int64_t per_slice = med_shape_count(s) / p->n, channels = s.dim[1], map = per_slice / channels;
-    const float *q = med_plan_data(p->plan, p->pass.q[level]), *prior = med_plan_data(p->plan, p->pass.prior[level]);
+    med_shape s = med_val_shape(p->graph, p->values.posterior[level]);
+    int64_t per_slice = med_shape_count(s) / p->n / 2, channels = s.dim[1] / 2, map = per_slice / channels;
+    const float *q = med_plan_data(p->plan, p->values.posterior[level]), *prior = med_plan_data(p->plan, p->values.prior[level]);
     int n = 0;
     for (int64_t c = 0; c < channels; c++) {
         double sum = 0;
@@ -70,9 +67,9 @@ static int count_active(const probe *p, int level, int *n_units) {
 
 static med_status run(probe *p, const med_train_batch *batch, json_t *active, json_t *units) {
     MED_TRY(build(p));
-    MED_MODSET_EACH (j, p->given) med_plan_bind(p->plan, p->features.x[j], batch->x[j]);
+    MED_MODSET_EACH (j, p->given) med_plan_bind(p->plan, p->values.x[j], batch->x[j]);
     MED_TRY(med_plan_run(p->plan));
-    for (int l = 0; l <= p->work->record.model.pools; l++) {
+    for (int l = 0; l < p->values.n_levels; l++) {
         int n_units, n = count_active(p, l, &n_units);
         json_array_append_new(active, json_integer(n));
         json_array_append_new(units, json_integer(n_units));

@@ -57,7 +57,7 @@ static med_status judge_case(med_train_work *w, const med_train_case *c, double 
 }
 
 med_synth_model *med_train_validator(med_train_work *w) {
-    if (!w->validator) w->validator = med_synth_model_borrow(med_mmhvae_trainer_average(w->trainer), &w->record.model);
+    if (!w->validator) w->validator = med_synth_model_borrow(med_trainer_average(w->trainer), &w->record.model);
     return w->validator;
 }
 

@@ -13,7 +13,7 @@ typedef struct med_train_work {
     med_train_data *data;
     json_t *init;
     med_train_run *run;
-    med_mmhvae_trainer *trainer;
+    med_trainer *trainer;
     med_synth_model *validator; /* made when first needed */
     med_train_position position;
     struct { /* bytes: parameters with gradients, moments and average; one slice; batches; what volumes may take */

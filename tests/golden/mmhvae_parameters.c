@@ -23,7 +23,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static med_status find_in_fixture(void *context, const med_mmhvae_parameter *p) {
+static med_status find_in_fixture(void *context, const med_parameter *p) {
     char *release = med_mmhvae_name_to_release(&config, p->name);
     if (!release) fail_msg("%s has no release name", p->name);
     const json_t *shape = json_object_get(json_object_get(fixture, "names"), release);

@@ -38,7 +38,7 @@ static med_volume *load(const char *format, const char *folder, const char *mod)
 
 /* All outputs of one case of the fixture against the expected files. */
 static void check_case(med_synth_model *m, const json_t *item, double max_tolerance, double rms_tolerance) {
-    const med_mmhvae_config *c = med_synth_model_config(m);
+    const med_net *c = med_synth_model_config(m);
     med_volume *inputs[MED_MAX_MODS] = {0}, *out[MED_MAX_MODS];
     med_synth_options o = {.target = ((med_modset)1 << c->n_mods) - 1,
                            .temperature = json_number_value(json_object_get(item, "temperature")),

@@ -11,7 +11,7 @@ static void assert_close(double value, double expected, double tolerance) {
 
 static med_train_config paper(void) {
     med_train_config c;
-    assert_ok(med_train_preset("paper", &c));
+    assert_ok(med_train_preset("paper", med_models[0], &c, &(med_net){0}));
     return c;
 }
 
@@ -143,7 +143,7 @@ static void settings_that_contradict_each_other_are_refused(void **state) {
     c = paper();
     c.adversarial_from = 5;
     assert_fails(med_train_config_check(&c), MED_EUSAGE, "adversarial_from");
-    assert_fails(med_train_preset("tinny", &c), MED_EUSAGE, "did you mean 'tiny'");
+    assert_fails(med_train_preset("tinny", med_models[0], &c, &(med_net){0}), MED_EUSAGE, "did you mean 'tiny'");
     assert_fails(med_option_set_pair(med_train_keys, &c, "epoch=5"), MED_EUSAGE, "epochs");
     assert_fails(med_option_set_pair(med_train_keys, &c, "flip=2"), MED_EUSAGE, "flip");
 }
@@ -152,7 +152,8 @@ static void the_grid_is_rounded_up_or_as_said(void **state) {
     (void)state;
     med_train_config c = paper();
     char mods[2][MED_MOD_NAME] = {"us", "t2"};
-    med_mmhvae_config m;
+    med_net m;
+    assert_ok(med_net_preset(med_models[0], "paper", &m));
     assert_ok(med_train_model(&c, 2, mods, 181, 217, &m));
     assert_int_equal(m.height, 192);
     assert_int_equal(m.width, 256);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "model/mmhvae_trainer.h"
+#include "model/trainer.h"
 
 static const char *dir;
 
@@ -20,34 +20,35 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void zero_noise(void *context, int pass, int level, int first, int n, int64_t per_slice, float *to) {
-    (void)context, (void)pass, (void)level, (void)first;
+static void zero_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
+    (void)context, (void)label, (void)first;
     for (int64_t i = 0; i < n * per_slice; i++) to[i] = 0;
 }
 
 static void a_step_that_is_not_finite_names_its_place_and_changes_nothing(void **state) {
     (void)state;
     enum { N = 2, PLANE = 64 };
-    med_mmhvae_config c;
-    assert_int_equal(med_mmhvae_preset("tiny", &c), MED_OK);
-    c.base = 4, c.max = 8, c.pools = 2, c.nfinal = 2, c.nblocks = 1, c.height = c.width = 8, c.n_mods = 2;
+    static const char *const settings[] = {"modalities=us,t2", "size=8,8", "base=4", "max=8", "pools=2", "nfinal=2", "nblocks=1"};
+    med_net c;
+    assert_int_equal(med_net_preset(med_models[0], "tiny", &c), MED_OK);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) assert_int_equal(med_net_set(&c, settings[i]), MED_OK);
     med_weights *w;
-    assert_int_equal(med_mmhvae_init(&c, 1, &w), MED_OK);
+    assert_int_equal(med_net_init(&c, 1, &w), MED_OK);
     float *spoiled = med_weights_find(w, "head/t2/out/bias")->data, *other = med_weights_find(w, "enc/us/first/bias")->data;
     spoiled[0] = NAN;
     float before = other[0], x[N * PLANE];
     for (int i = 0; i < N * PLANE; i++) x[i] = (float)(i % 7) / 7;
-    med_mmhvae_trainer *t;
-    med_trainer_options o = {.n_micro = 2, .generator_optimizer = {MED_ADAMAX, 0.01, 0.9, 0.999, 1e-8}};
-    assert_int_equal(med_mmhvae_trainer_create(&c, o, w, &t), MED_OK);
-    med_step_input in = {.observed = 3, .subset = 2, .anchor = 0, .n = N, .x = {x, x}, .target = {x, x}, .noise = zero_noise, .w_kl = 1};
+    med_trainer *t;
+    med_trainer_options o = {.n_micro = 2, .optimizer = {MED_ADAMAX, 0.01, 0.9, 0.999, 1e-8}};
+    assert_int_equal(med_trainer_create(&c, o, w, &t), MED_OK);
+    med_step_input in = {.observed = 3, .given = 2, .anchor = 0, .n = N, .x = {x, x}, .target = {x, x}, .noise = zero_noise, .w_kl = 1};
     med_step_result r;
-    assert_int_equal(med_mmhvae_trainer_step(t, &in, &r), MED_EFAIL);
+    assert_int_equal(med_trainer_step(t, &in, &r), MED_EFAIL);
     static const char *const words[] = {"pass full", "largest activations: t2 of pass", "inf", "--set clip"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strstr(med_message(), words[i])) fail_msg("'%s' is not in '%s'", words[i], med_message());
     assert_true(other[0] == before);
-    med_mmhvae_trainer_free(t);
+    med_trainer_free(t);
 }
 
 static void a_check_writes_nothing_and_names_a_case_that_cannot_be_read(void **state) {

@@ -90,7 +90,7 @@ static void rules(void **state) {
     static const struct {
         const char *pair, *message;
     } rows[] = {
-        {"size=192,200", "multiples of 2^pools = 64"},
+        {"size=192,200", "multiples of 64"},
         {"base=15", "even"},
         {"max=127", "even"},
         {"max=2048", "lower max"},

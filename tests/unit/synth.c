@@ -9,25 +9,18 @@
 
 static char *folder, *path;
 static med_synth_model *model;
-static med_mmhvae_config config;
+static med_net config;
 
 static int set_up(void **state) {
     (void)state;
     folder = testing_folder();
     path = med_path_join(folder, "w.safetensors");
-    config = (med_mmhvae_config){.n_mods = 3,
-                                 .mods = {"us", "t2", "flair"},
-                                 .height = 16,
-                                 .width = 24,
-                                 .base = 4,
-                                 .max = 8,
-                                 .pools = 2,
-                                 .nfinal = 2,
-                                 .nblocks = 1,
-                                 .se = true,
-                                 .residual = true};
+    static const char *const settings[] = {"modalities=us,t2,flair", "size=16,24", "base=4", "max=8",
+                                           "pools=2", "nfinal=2", "nblocks=1"};
+    assert_ok(med_net_preset(med_models[0], "tiny", &config));
+    for (int i = 0; i < 7; i++) assert_ok(med_net_set(&config, settings[i]));
     med_weights *w;
-    assert_ok(med_mmhvae_init(&config, 3, &w));
+    assert_ok(med_net_init(&config, 3, &w));
     assert_ok(med_weights_save(w, path));
     med_weights_free(w);
     assert_ok(med_synth_model_open(path, (const int[2]){0, 0}, NULL, &model));

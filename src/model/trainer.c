@@ -1,9 +1,10 @@
-/* mmhvae_trainer.c: the step. The network runs slice by slice: instance norms keep slices apart, so gradients are sums over
+/* trainer.c: the step. The network runs slice by slice: instance norms keep slices apart, so gradients are sums over
  * slices, added in their order whatever was computed at the same time. Slices computed at the same time have a lane each:
- * plans of their own, one per (observed, subset, adversarial phase), in a workspace of their own. */
-#include "model/mmhvae_trainer.h"
+ * plans of their own, one per (part, observed, given, adversarial phase), in a workspace of their own. */
+#include "model/trainer.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +12,17 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "engine/plan.h"
-#include "model/mmhvae_diagnose.h"
+#include "model/diagnose.h"
 
 typedef struct step_plan {
     struct step_plan *next;
-    med_mmhvae_step_key key;
+    med_step_key key;
     med_graph *graph;
-    med_mmhvae_step_graph values;
+    med_step_graph values;
     med_plan *plan;
     med_val *grad; /* per graph parameter */
     float share, w_kl, w_dis;
-    float *noise[MED_MAX_PASSES][MED_MAX_LEVELS];
+    float *noise[MED_MAX_NOISE];
 } step_plan;
 
 typedef struct lane {
@@ -31,8 +32,8 @@ typedef struct lane {
     char message[600]; /* messages belong to threads: kept here */
 } lane;
 
-struct med_mmhvae_trainer {
-    med_mmhvae_config config;
+struct med_trainer {
+    med_net net;
     med_trainer_options options;
     med_weights *weights, *discriminators, *gradients, *state;
     med_weights *average; /* moving average of weights; NULL: none */
@@ -45,13 +46,13 @@ static const char discriminator_prefix[] = "disc/";
 
 static bool is_discriminator(const char *name) { return strncmp(name, discriminator_prefix, strlen(discriminator_prefix)) == 0; }
 
-static const med_tensor *parameter(const med_mmhvae_trainer *t, const char *name) {
+static const med_tensor *parameter(const med_trainer *t, const char *name) {
     return med_weights_find(is_discriminator(name) ? t->discriminators : t->weights, name);
 }
 
 /* ---- state ---- */
 
-static med_status add_state(med_mmhvae_trainer *t, const med_weights *params) {
+static med_status add_state(med_trainer *t, const med_weights *params) {
     for (int i = 0; i < med_weights_count(params); i++) {
         const med_tensor *p = med_weights_at(params, i);
         med_tensor *unused;
@@ -67,7 +68,7 @@ static med_status add_state(med_mmhvae_trainer *t, const med_weights *params) {
     return MED_OK;
 }
 
-static med_status add_average(med_mmhvae_trainer *t) {
+static med_status add_average(med_trainer *t) {
     t->average = med_weights_create();
     for (int i = 0; i < med_weights_count(t->weights); i++) {
         const med_tensor *p = med_weights_at(t->weights, i);
@@ -82,9 +83,10 @@ static med_status add_average(med_mmhvae_trainer *t) {
     return MED_OK;
 }
 
-static med_status init(med_mmhvae_trainer *t) {
-    for (int j = 0; j < t->config.n_mods && t->options.discriminator.ndf > 0; j++)
-        MED_TRY(med_discriminator_init(t->options.discriminator, t->config.mods[j], t->options.seed, t->discriminators));
+static med_status init(med_trainer *t) {
+    const med_training *training = t->net.model->training;
+    if (training->init_discriminators && t->options.discriminator.ndf > 0)
+        MED_TRY(training->init_discriminators(&t->net, t->options.discriminator, t->options.seed, t->discriminators));
     med_tensor *steps;
     MED_TRY(med_weights_add(t->state, "opt/steps", MED_I64, med_shape_1(2), &steps));
     MED_TRY(add_state(t, t->weights));
@@ -92,21 +94,20 @@ static med_status init(med_mmhvae_trainer *t) {
     return t->options.ema > 0 ? add_average(t) : MED_OK;
 }
 
-med_status med_mmhvae_trainer_create(const med_mmhvae_config *c, med_trainer_options o, med_weights *weights,
-                                     med_mmhvae_trainer **out) {
-    med_mmhvae_trainer *t = med_alloc(sizeof *t);
-    t->config = *c;
+med_status med_trainer_create(const med_net *net, med_trainer_options o, med_weights *weights, med_trainer **out) {
+    med_trainer *t = med_alloc(sizeof *t);
+    t->net = *net;
     t->options = o;
     t->weights = weights;
     t->discriminators = med_weights_create();
     t->gradients = med_weights_create();
     t->state = med_weights_create();
-    t->n_lanes = o.n_micro;
+    t->n_lanes = net->model->training->takes_whole_batches ? 1 : o.n_micro;
     t->lanes = med_alloc((size_t)t->n_lanes * sizeof *t->lanes);
     for (int i = 0; i < t->n_lanes; i++) t->lanes[i].workspace = med_workspace_create();
     med_status status = init(t);
     if (status != MED_OK) {
-        med_mmhvae_trainer_free(t);
+        med_trainer_free(t);
         t = NULL;
     }
     *out = t;
@@ -114,8 +115,7 @@ med_status med_mmhvae_trainer_create(const med_mmhvae_config *c, med_trainer_opt
 }
 
 static void free_plan(step_plan *p) {
-    for (int i = 0; i < MED_MAX_PASSES; i++)
-        for (int l = 0; l < MED_MAX_LEVELS; l++) free(p->noise[i][l]);
+    for (int i = 0; i < p->values.noise.n; i++) free(p->noise[i]);
     med_plan_free(p->plan);
     med_graph_free(p->graph);
     free(p->grad);
@@ -130,7 +130,7 @@ static void free_lane(lane *l) {
     med_workspace_free(l->workspace);
 }
 
-void med_mmhvae_trainer_free(med_mmhvae_trainer *t) {
+void med_trainer_free(med_trainer *t) {
     if (!t) return;
     for (int i = 0; i < t->n_lanes; i++) free_lane(&t->lanes[i]);
     free(t->lanes);
@@ -144,20 +144,14 @@ void med_mmhvae_trainer_free(med_mmhvae_trainer *t) {
 
 /* ---- plans ---- */
 
-static bool same_key(const med_mmhvae_step_key *a, const med_mmhvae_step_key *b) {
-    bool same = a->observed == b->observed && a->n_passes == b->n_passes && a->n == b->n &&
-                a->is_adversarial == b->is_adversarial && a->trains_discriminators == b->trains_discriminators;
-    for (int p = 0; p < a->n_passes; p++) same = same && a->given[p] == b->given[p];
-    return same;
-}
-
-/* Gradients of the generator's loss by its parameters and of the discriminators' by theirs. */
+/* Gradients of the network's loss by its parameters and of the discriminators' by theirs. */
 static void add_gradients(step_plan *p) {
     int n = med_graph_n_params(p->graph), n_part;
     p->grad = med_alloc((size_t)n * sizeof *p->grad);
+    for (int i = 0; i < n; i++) p->grad[i] = MED_NONE;
     med_val *wrt = med_alloc((size_t)n * sizeof *wrt), *dx = med_alloc((size_t)n * sizeof *dx);
     for (int part = 0; part < 2; part++) {
-        med_val loss = part ? p->values.discriminator : p->values.loss;
+        med_val loss = p->values.loss[part];
         if (loss.id < 0) continue;
         n_part = 0;
         for (int i = 0; i < n; i++) {
@@ -172,23 +166,16 @@ static void add_gradients(step_plan *p) {
                 med_output(p->graph, p->grad[i]);
             }
     }
-    for (int i = 0; i < n; i++)
-        if (p->values.discriminator.id < 0 && is_discriminator(med_val_name(p->graph, med_graph_param(p->graph, i)))) p->grad[i] = MED_NONE;
     free(wrt);
     free(dx);
 }
 
-static void mark_outputs(step_plan *p, const med_mmhvae_config *c) {
-    med_output(p->graph, p->values.loss);
-    med_output(p->graph, p->values.discriminator);
-    for (int i = 0; i < p->key.n_passes; i++) {
-        med_output(p->graph, p->values.image[i]);
-        med_output(p->graph, p->values.adversarial[i]);
-        for (int l = 0; l <= c->pools; l++) med_output(p->graph, p->values.kl[i][l]);
-    }
+static void mark_outputs(step_plan *p) {
+    for (int i = 0; i < 2; i++) med_output(p->graph, p->values.loss[i]);
+    for (int i = 0; i < p->values.n_terms; i++) med_output(p->graph, p->values.term[i].value);
 }
 
-static med_status bind_parameters(med_mmhvae_trainer *t, step_plan *p) {
+static med_status bind_parameters(med_trainer *t, step_plan *p) {
     for (int i = 0; i < med_graph_n_params(p->graph); i++) {
         med_val v = med_graph_param(p->graph, i);
         const med_tensor *w = parameter(t, med_val_name(p->graph, v));
@@ -204,31 +191,38 @@ static med_status bind_parameters(med_mmhvae_trainer *t, step_plan *p) {
     return MED_OK;
 }
 
-static med_status bind_noise(const med_mmhvae_trainer *t, step_plan *p) {
-    for (int i = 0; i < p->key.n_passes; i++)
-        for (int l = 0; l <= t->config.pools; l++) {
-            size_t n = (size_t)med_shape_count(med_mmhvae_noise_shape(&t->config, l, p->key.n));
-            MED_TRY(med_buffer_alloc(n * sizeof(float), "latent noise", (void **)&p->noise[i][l]));
-            med_plan_bind(p->plan, p->values.pass[i].eps[l], p->noise[i][l]);
-        }
+static med_status bind_noise(step_plan *p) {
+    for (int i = 0; i < p->values.noise.n; i++) {
+        med_val leaf = p->values.noise.item[i].value;
+        size_t n = (size_t)med_shape_count(med_val_shape(p->graph, leaf));
+        MED_TRY(med_buffer_alloc(n * sizeof(float), "noise", (void **)&p->noise[i]));
+        med_plan_bind(p->plan, leaf, p->noise[i]);
+    }
     return MED_OK;
 }
 
-static med_status build(med_mmhvae_trainer *t, lane *l, step_plan *p) {
+void med_step_build(med_graph *g, const med_net *net, const med_step_key *key, med_step_graph *out) {
+    memset(out, 0, sizeof *out);
+    for (int j = 0; j < MED_MAX_MODS; j++) out->x[j] = out->target[j] = MED_NONE;
+    out->share = out->w_kl = out->w_dis = out->loss[0] = out->loss[1] = MED_NONE;
+    net->model->training->build(g, net, key, out);
+}
+
+static med_status build(med_trainer *t, lane *l, step_plan *p) {
     p->graph = med_graph_create();
-    med_mmhvae_objective(p->graph, &t->config, t->options.discriminator, p->key, &p->values);
+    med_step_build(p->graph, &t->net, &p->key, &p->values);
     MED_TRY(med_graph_status(p->graph));
     add_gradients(p);
-    mark_outputs(p, &t->config);
+    mark_outputs(p);
     MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = l->workspace, .is_reference = t->options.is_reference}, &p->plan));
     MED_TRY(bind_parameters(t, p));
     if (med_plan_bytes(p->plan) > t->n_activation_bytes) t->n_activation_bytes = med_plan_bytes(p->plan);
-    return bind_noise(t, p);
+    return bind_noise(p);
 }
 
-static med_status find_plan(med_mmhvae_trainer *t, lane *l, med_mmhvae_step_key key, step_plan **out) {
+static med_status find_plan(med_trainer *t, lane *l, med_step_key key, step_plan **out) {
     for (*out = l->plans; *out; *out = (*out)->next)
-        if (same_key(&(*out)->key, &key)) return MED_OK;
+        if (memcmp(&(*out)->key, &key, sizeof key) == 0) return MED_OK;
     step_plan *p = med_alloc(sizeof *p);
     p->key = key;
     med_status status = build(t, l, p);
@@ -243,18 +237,20 @@ static med_status find_plan(med_mmhvae_trainer *t, lane *l, med_mmhvae_step_key 
 
 /* ---- one step ---- */
 
-static void bind_images(const med_mmhvae_trainer *t, step_plan *p, const med_step_input *in, int first) {
-    size_t offset = (size_t)first * (size_t)t->config.height * (size_t)t->config.width;
-    MED_MODSET_EACH(j, in->observed) {
-        med_plan_bind(p->plan, p->values.features.x[j], in->x[j] + offset);
+static void bind_images(const med_trainer *t, step_plan *p, const med_step_input *in, int first) {
+    size_t offset = (size_t)first * (size_t)t->net.height * (size_t)t->net.width;
+    MED_MODSET_EACH (j, in->observed) {
+        med_plan_bind(p->plan, p->values.x[j], in->x[j] + offset);
         med_plan_bind(p->plan, p->values.target[j], in->target[j] + offset);
     }
 }
 
-static void draw_noise(const med_mmhvae_trainer *t, step_plan *p, const med_step_input *in, int first) {
-    for (int i = 0; i < p->key.n_passes; i++)
-        for (int l = 0; l <= t->config.pools; l++)
-            in->noise(in->noise_context, i, l, first, p->key.n, med_shape_count(med_mmhvae_noise_shape(&t->config, l, 1)), p->noise[i][l]);
+static void draw_noise(step_plan *p, const med_step_input *in, int first) {
+    for (int i = 0; i < p->values.noise.n; i++) {
+        const med_noise *noise = &p->values.noise.item[i];
+        int64_t per_slice = med_shape_count(med_val_shape(p->graph, noise->value)) / p->key.n;
+        in->noise(in->noise_context, noise->label, first, p->key.n, per_slice, p->noise[i]);
+    }
 }
 
 static double scalar(const step_plan *p, med_val v) {
@@ -263,17 +259,56 @@ static double scalar(const step_plan *p, med_val v) {
     return value;
 }
 
-static void add_losses(const step_plan *p, const med_mmhvae_config *c, med_step_result *r) {
-    r->loss += scalar(p, p->values.loss);
-    r->discriminator += scalar(p, p->values.discriminator);
-    for (int i = 0; i < p->key.n_passes; i++) {
-        r->pass_image[i] += scalar(p, p->values.image[i]);
-        r->pass_adversarial[i] += scalar(p, p->values.adversarial[i]);
-        for (int l = 0; l <= c->pools; l++) r->pass_kl[i][l] += scalar(p, p->values.kl[i][l]);
+/* Terms of the same name, from the pieces of a batch, are summed. */
+static void add_term(med_step_result *r, med_term_kind kind, const char *name, double value) {
+    int i = 0;
+    while (i < r->n_terms && strcmp(r->term[i].name, name) != 0) i++;
+    if (i == r->n_terms) {
+        med_assert(i < MED_MAX_TERMS);
+        strcpy(r->term[i].name, name);
+        r->term[r->n_terms++].kind = kind;
+    }
+    r->term[i].value += value;
+}
+
+static void add_losses(const step_plan *p, med_step_result *r) {
+    const med_step_graph *s = &p->values;
+    r->loss += scalar(p, s->loss[0]);
+    r->discriminator += scalar(p, s->loss[1]);
+    for (int i = 0; i < s->n_terms; i++) {
+        double value = scalar(p, s->term[i].value);
+        r->kind[s->term[i].kind] += value;
+        add_term(r, s->term[i].kind, s->term[i].name, value);
     }
 }
 
-static void add_gradient_values(med_mmhvae_trainer *t, const step_plan *p) {
+double med_step_term(const med_step_result *r, const char *name) {
+    for (int i = 0; i < r->n_terms; i++)
+        if (strcmp(r->term[i].name, name) == 0) return r->term[i].value;
+    return 0;
+}
+
+void med_step_graph_add(med_step_graph *s, med_term_kind kind, med_val value, const char *format, ...) {
+    if (value.id < 0) return;
+    med_assert(s->n_terms < MED_MAX_TERMS);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->term[s->n_terms].name, sizeof s->term->name, format, args);
+    va_end(args);
+    s->term[s->n_terms].kind = kind;
+    s->term[s->n_terms++].value = value;
+}
+
+void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, ...) {
+    if (value.id < 0 || s->n_watched == MED_MAX_WATCHED) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->watched[s->n_watched].name, sizeof s->watched->name, format, args);
+    va_end(args);
+    s->watched[s->n_watched++].value = value;
+}
+
+static void add_gradient_values(med_trainer *t, const step_plan *p) {
     for (int i = 0; i < med_graph_n_params(p->graph); i++) {
         if (p->grad[i].id < 0) continue;
         const med_tensor *to = med_weights_find(t->gradients, med_val_name(p->graph, med_graph_param(p->graph, i)));
@@ -281,7 +316,7 @@ static void add_gradient_values(med_mmhvae_trainer *t, const step_plan *p) {
     }
 }
 
-static void clear_gradients(med_mmhvae_trainer *t) {
+static void clear_gradients(med_trainer *t) {
     for (int i = 0; i < med_weights_count(t->gradients); i++) {
         const med_tensor *g = med_weights_at(t->gradients, i);
         memset(g->data, 0, (size_t)med_shape_count(g->shape) * sizeof(float));
@@ -289,7 +324,7 @@ static void clear_gradients(med_mmhvae_trainer *t) {
 }
 
 /* Parameters that the step does not depend on (encoders of modalities that the subject lacks, say) keep value and moments. */
-static void update(med_mmhvae_trainer *t, const step_plan *plan, med_optimizer_config o, int which) {
+static void update(med_trainer *t, const step_plan *plan, med_optimizer_config o, int which) {
     int64_t *steps = med_weights_find(t->state, "opt/steps")->data;
     steps[which]++;
     for (int i = 0; i < med_graph_n_params(plan->graph); i++) {
@@ -304,17 +339,23 @@ static void update(med_mmhvae_trainer *t, const step_plan *plan, med_optimizer_c
     }
 }
 
-static med_mmhvae_step_key key_of(const med_mmhvae_trainer *t, const med_step_input *in) {
-    med_mmhvae_step_key key = {.n = 1, .observed = in->observed, .is_adversarial = in->w_dis != 0,
-                               .trains_discriminators = in->trains_discriminators, .smooth_l1 = t->options.smooth_l1};
-    key.given[key.n_passes++] = in->observed;
-    if (in->anchor >= 0) key.given[key.n_passes++] = med_modset_of(in->anchor);
-    key.given[key.n_passes++] = in->subset;
+static med_step_key key_of(const med_trainer *t, const med_step_input *in, int part) {
+    med_step_key key;
+    memset(&key, 0, sizeof key); /* compared byte by byte */
+    key.observed = in->observed;
+    key.given = in->given;
+    key.anchor = in->anchor;
+    key.part = part;
+    key.n = t->net.model->training->takes_whole_batches ? in->n : 1;
+    key.is_adversarial = in->w_dis != 0;
+    key.trains_discriminators = in->trains_discriminators;
+    key.smooth_l1 = t->options.smooth_l1;
+    key.discriminator = t->options.discriminator;
     return key;
 }
 
 typedef struct slice_job {
-    med_mmhvae_trainer *trainer;
+    med_trainer *trainer;
     const med_step_input *in;
     int first;
 } slice_job;
@@ -322,28 +363,29 @@ typedef struct slice_job {
 static void run_slice(void *context, int i) {
     const slice_job *job = context;
     lane *l = &job->trainer->lanes[i];
-    draw_noise(job->trainer, l->current, job->in, job->first + i);
+    draw_noise(l->current, job->in, job->first + i);
     l->status = med_plan_run(l->current->plan);
     if (l->status != MED_OK) snprintf(l->message, sizeof l->message, "%s", med_message());
 }
 
-static med_status prepare_lanes(med_mmhvae_trainer *t, const med_step_input *in) {
-    med_mmhvae_step_key key = key_of(t, in);
+static med_status prepare_lanes(med_trainer *t, const med_step_input *in, int part) {
+    med_step_key key = key_of(t, in, part);
     for (int i = 0; i < t->n_lanes && i < in->n; i++) {
         step_plan *p;
         MED_TRY(find_plan(t, &t->lanes[i], key, &p));
         t->lanes[i].current = p;
-        p->share = 1.0f / (float)in->n;
+        p->share = (float)key.n / (float)in->n;
         p->w_kl = (float)in->w_kl;
         p->w_dis = (float)in->w_dis;
     }
     return MED_OK;
 }
 
-static med_status run_slices(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
-    MED_TRY(prepare_lanes(t, in));
-    for (int first = 0; first < in->n; first += t->n_lanes) {
-        int n = in->n - first < t->n_lanes ? in->n - first : t->n_lanes;
+static med_status run_slices(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
+    MED_TRY(prepare_lanes(t, in, part));
+    int n_runs = in->n / t->lanes[0].current->key.n;
+    for (int first = 0; first < n_runs; first += t->n_lanes) {
+        int n = n_runs - first < t->n_lanes ? n_runs - first : t->n_lanes;
         slice_job job = {t, in, first};
         for (int i = 0; i < n; i++) bind_images(t, t->lanes[i].current, in, first + i);
         if (n == 1) run_slice(&job, 0); /* the threads share the one slice's work */
@@ -351,14 +393,17 @@ static med_status run_slices(med_mmhvae_trainer *t, const med_step_input *in, me
         for (int i = 0; i < n; i++) {
             const lane *l = &t->lanes[i];
             if (l->status != MED_OK) return med_fail(l->status, "%s", l->message);
-            add_losses(l->current, &t->config, r);
+            add_losses(l->current, r);
             add_gradient_values(t, l->current);
         }
     }
     return MED_OK;
 }
 
-med_status med_mmhvae_trainer_plan(med_mmhvae_trainer *t, const med_step_input *in) { return prepare_lanes(t, in); }
+med_status med_trainer_plan(med_trainer *t, const med_step_input *in) {
+    for (int part = 0; part < t->net.model->training->n_parts; part++) MED_TRY(prepare_lanes(t, in, part));
+    return MED_OK;
+}
 
 /* ---- what is made of the gradients ---- */
 
@@ -378,8 +423,8 @@ static bool is_finite(const med_step_result *r) {
     return isfinite(r->loss) && isfinite(r->discriminator) && isfinite(r->gradient_norm) && isfinite(r->discriminator_norm);
 }
 
-/* The generator's; the discriminators' are Adam's own to scale. */
-static void scale_gradients(med_mmhvae_trainer *t, double factor) {
+/* The network's; the discriminators' are Adam's own to scale. */
+static void scale_gradients(med_trainer *t, double factor) {
     for (int i = 0; i < med_weights_count(t->gradients); i++) {
         const med_tensor *g = med_weights_at(t->gradients, i);
         if (is_discriminator(g->name)) continue;
@@ -388,7 +433,7 @@ static void scale_gradients(med_mmhvae_trainer *t, double factor) {
     }
 }
 
-static void move_average(med_mmhvae_trainer *t) {
+static void move_average(med_trainer *t) {
     float past = (float)t->options.ema, now = (float)(1 - t->options.ema);
     for (int i = 0; i < med_weights_count(t->average); i++) {
         const med_tensor *a = med_weights_at(t->average, i);
@@ -398,38 +443,40 @@ static void move_average(med_mmhvae_trainer *t) {
     }
 }
 
-med_status med_mmhvae_trainer_step(med_mmhvae_trainer *t, const med_step_input *in, med_step_result *r) {
-    *r = (med_step_result){0};
-    clear_gradients(t);
-    MED_TRY(run_slices(t, in, r));
-    for (int i = 0; i < MED_MAX_PASSES; i++) {
-        r->image += r->pass_image[i];
-        r->adversarial += r->pass_adversarial[i];
-        for (int l = 0; l <= t->config.pools; l++) r->kl += r->pass_kl[i][l];
-    }
-    r->gradient_norm = norm_of(t->gradients, 0);
-    r->discriminator_norm = in->trains_discriminators ? norm_of(t->gradients, 1) : 0;
-    if (!is_finite(r)) return med_mmhvae_diagnose(&t->config, t->weights, t->gradients, in, r);
-    if (in->is_dry) return MED_OK;
+static med_status run_part(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
+    MED_TRY(run_slices(t, in, part, r));
     const step_plan *plan = t->lanes[0].current;
-    if (t->options.clip > 0 && r->gradient_norm > t->options.clip) scale_gradients(t, t->options.clip / r->gradient_norm);
-    update(t, plan, t->options.generator_optimizer, 0);
-    if (in->trains_discriminators) update(t, plan, t->options.discriminator_optimizer, 1);
-    if (t->average) move_average(t);
+    bool trains[2] = {plan->values.loss[0].id >= 0, plan->values.loss[1].id >= 0};
+    if (trains[0]) r->gradient_norm = norm_of(t->gradients, 0);
+    if (trains[1]) r->discriminator_norm = norm_of(t->gradients, 1);
+    if (!is_finite(r)) return med_diagnose(&t->net, t->weights, t->discriminators, t->gradients, &plan->key, in, r);
+    if (in->is_dry) return MED_OK;
+    if (trains[0] && t->options.clip > 0 && r->gradient_norm > t->options.clip)
+        scale_gradients(t, t->options.clip / r->gradient_norm);
+    if (trains[0]) update(t, plan, t->options.optimizer, 0);
+    if (trains[1]) update(t, plan, t->options.discriminator_optimizer, 1);
+    if (trains[0] && t->average) move_average(t);
     return MED_OK;
 }
 
-void med_mmhvae_trainer_limit(med_mmhvae_trainer *t, int n_micro) {
+med_status med_trainer_step(med_trainer *t, const med_step_input *in, med_step_result *r) {
+    memset(r, 0, sizeof *r);
+    clear_gradients(t);
+    for (int part = 0; part < t->net.model->training->n_parts; part++) MED_TRY(run_part(t, in, part, r));
+    return MED_OK;
+}
+
+void med_trainer_limit(med_trainer *t, int n_micro) {
     while (t->n_lanes > n_micro && t->n_lanes > 1) free_lane(&t->lanes[--t->n_lanes]);
 }
-int med_mmhvae_trainer_n_micro(const med_mmhvae_trainer *t) { return t->n_lanes; }
+int med_trainer_n_micro(const med_trainer *t) { return t->n_lanes; }
 
-void med_mmhvae_trainer_set_lr(med_mmhvae_trainer *t, double generator, double discriminator) {
-    t->options.generator_optimizer.lr = generator;
+void med_trainer_set_lr(med_trainer *t, double network, double discriminator) {
+    t->options.optimizer.lr = network;
     t->options.discriminator_optimizer.lr = discriminator;
 }
 
-void med_mmhvae_trainer_restart(med_mmhvae_trainer *t) {
+void med_trainer_restart(med_trainer *t) {
     ((int64_t *)med_weights_find(t->state, "opt/steps")->data)[0] = 0;
     for (int i = 0; i < med_weights_count(t->state); i++) {
         const med_tensor *s = med_weights_at(t->state, i);
@@ -439,16 +486,16 @@ void med_mmhvae_trainer_restart(med_mmhvae_trainer *t) {
     }
 }
 
-med_weights *med_mmhvae_trainer_weights(med_mmhvae_trainer *t) { return t->weights; }
-const med_weights *med_mmhvae_trainer_average(const med_mmhvae_trainer *t) { return t->average ? t->average : t->weights; }
-med_weights *med_mmhvae_trainer_discriminators(med_mmhvae_trainer *t) { return t->discriminators; }
-const med_weights *med_mmhvae_trainer_gradients(const med_mmhvae_trainer *t) { return t->gradients; }
-med_weights *med_mmhvae_trainer_state(med_mmhvae_trainer *t) { return t->state; }
+med_weights *med_trainer_weights(med_trainer *t) { return t->weights; }
+const med_weights *med_trainer_average(const med_trainer *t) { return t->average ? t->average : t->weights; }
+med_weights *med_trainer_discriminators(med_trainer *t) { return t->discriminators; }
+const med_weights *med_trainer_gradients(const med_trainer *t) { return t->gradients; }
+med_weights *med_trainer_state(med_trainer *t) { return t->state; }
 
-void med_mmhvae_trainer_memory(const med_mmhvae_trainer *t, size_t *parameters, size_t *activations) {
+void med_trainer_memory(const med_trainer *t, size_t *parameters, size_t *activations) {
     int64_t n = 0;
     for (int i = 0; i < med_weights_count(t->gradients); i++) n += med_shape_count(med_weights_at(t->gradients, i)->shape);
-    if (t->average) n += med_mmhvae_count(&t->config) / 4;
+    if (t->average) n += med_net_count(&t->net) / 4;
     *parameters = (size_t)n * 4 * sizeof(float); /* value, gradient, two moments; the average */
     *activations = t->n_activation_bytes * (size_t)t->n_lanes;
 }

@@ -1,0 +1,135 @@
+/* trainer.h: training steps of any model: forward, gradients, update of the network, update of discriminators.
+ *
+ * A model describes its step as one or more parts, each a graph with losses; the trainer holds parameters, optimiser
+ * moments and the plans of every part seen so far. A batch runs slice by slice, `n_micro` at the same time, and gradients
+ * are added in the order of slices: results depend neither on threads nor on n_micro. */
+#ifndef MED_MODEL_TRAINER_H
+#define MED_MODEL_TRAINER_H
+
+#include "model/discriminator.h"
+#include "model/net.h"
+#include "nn/optimizer.h"
+
+/* ---- what a model tells ---- */
+
+/* Which graph: everything that changes its structure. Weights of the terms are inputs. Compared byte by byte. */
+typedef struct med_step_key {
+    med_modset observed; /* O: there are targets of these */
+    med_modset given;    /* P: what the step gives, part of O */
+    int anchor;          /* index of the anchor; -1: none */
+    int part, n;         /* which part of the step; slices in the graph */
+    uint8_t is_adversarial, trains_discriminators, smooth_l1, unused; /* the network sees discriminators; they learn */
+    med_discriminator_config discriminator;
+} med_step_key;
+
+typedef enum med_term_kind { MED_TERM_IMAGE, MED_TERM_KL, MED_TERM_ADVERSARIAL, MED_N_TERM_KINDS } med_term_kind;
+enum { MED_MAX_TERMS = 48, MED_TERM_NAME = 24, MED_MAX_WATCHED = 240, MED_WATCHED_NAME = 80 };
+
+/* What the trainer feeds and reads. Every value is times `share`, but for terms of KL, which are plain sums. */
+typedef struct med_step_graph {
+    med_val x[MED_MAX_MODS], target[MED_MAX_MODS]; /* inputs [n,1,H,W], MED_NONE where the part reads none */
+    med_val share, w_kl, w_dis;                    /* inputs [1]: n / slices of the whole batch; weights of terms */
+    med_noises noise;
+    med_val loss[2];                               /* by the network's parameters, by the discriminators' (disc/...) */
+    int n_terms;
+    struct {
+        med_term_kind kind;
+        char name[MED_TERM_NAME]; /* PASS/WHAT, "full/image"; of KL "full/kl/z7", from the top */
+        med_val value;
+    } term[MED_MAX_TERMS];
+    int n_watched; /* activations worth a look when something is not finite */
+    struct {
+        char name[MED_WATCHED_NAME];
+        med_val value;
+    } watched[MED_MAX_WATCHED];
+} med_step_graph;
+void med_step_graph_add(med_step_graph *s, med_term_kind kind, med_val value, const char *format, ...) MED_PRINTF(4, 5);
+void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, ...) MED_PRINTF(3, 4);
+
+struct med_training;
+/* Clears `out` and builds the model's part. */
+void med_step_build(med_graph *g, const med_net *net, const med_step_key *key, med_step_graph *out);
+
+typedef struct med_training {
+    int n_parts;
+    bool takes_whole_batches; /* slices depend on each other (batch norm): a graph holds all of them */
+    /* Builds a part: no gradients, the trainer asks for them. */
+    void (*build)(med_graph *g, const med_net *net, const med_step_key *key, med_step_graph *out);
+    /* Discriminators' initial parameters, named disc/...; NULL: the model has none. */
+    med_status (*init_discriminators)(const med_net *net, med_discriminator_config d, uint64_t seed, med_weights *w);
+    med_optimizer_config optimizer, discriminator_optimizer; /* but for the rates */
+    const char *const *defaults; /* "key=value" of `medley train` that differ from the presets'; NULL-terminated */
+} med_training;
+
+/* ---- what training calls ---- */
+
+typedef struct med_trainer med_trainer; /* owned */
+
+typedef struct med_trainer_options {
+    med_discriminator_config discriminator; /* ndf 0: none, then no step may use them */
+    med_optimizer_config optimizer, discriminator_optimizer;
+    int n_micro;       /* slices computed at the same time, each in its own memory; 1 or more */
+    bool smooth_l1;
+    double clip;       /* largest norm of the network's gradient; 0: any */
+    double ema;        /* weight of the past in the moving average of weights; 0: none is kept */
+    bool is_reference; /* run the reference loops in double (fixtures) */
+    uint64_t seed;     /* of the discriminators' initial parameters */
+} med_trainer_options;
+
+/* `weights` (our names, all of the network) are taken. */
+MED_CHECK med_status med_trainer_create(const med_net *net, med_trainer_options o, med_weights *weights, med_trainer **out);
+void med_trainer_free(med_trainer *t); /* NULL is fine */
+
+/* Called by several threads at once when n_micro is above 1.
+ * Fills `to` with the numbers of noise input `label` [n, ...] for slices first..first+n-1 of the batch. */
+typedef void med_noise_fn(void *context, const char *label, int first, int n, int64_t per_slice, float *to);
+
+typedef struct med_step_input {
+    med_modset observed, given;
+    int anchor; /* index of the anchor; -1: none */
+    int n;      /* slices */
+    const float *x[MED_MAX_MODS], *target[MED_MAX_MODS]; /* [n,1,H,W] of observed modalities */
+    med_noise_fn *noise;
+    void *noise_context;
+    double w_kl, w_dis; /* w_dis 0: no adversarial term in the network's loss */
+    bool trains_discriminators;
+    bool is_dry; /* compute losses and gradients, update nothing */
+} med_step_input;
+
+typedef struct med_step_result {
+    double loss, discriminator, kind[MED_N_TERM_KINDS]; /* kind[MED_TERM_KL]: plain sum over the batch */
+    double gradient_norm, discriminator_norm;           /* before clipping */
+    int n_terms;
+    struct {
+        med_term_kind kind;
+        char name[MED_TERM_NAME];
+        double value;
+    } term[MED_MAX_TERMS];
+} med_step_result;
+double med_step_term(const med_step_result *r, const char *name); /* 0 when there is none */
+
+/* Make the plans of such a step without running it: med_trainer_memory then knows their size. Images and noise are not
+ * looked at. */
+MED_CHECK med_status med_trainer_plan(med_trainer *t, const med_step_input *in);
+/* MED_EFAIL when a loss or gradient is not finite (the message says where): nothing of that part is updated then. */
+MED_CHECK med_status med_trainer_step(med_trainer *t, const med_step_input *in, med_step_result *out);
+
+/* Compute at most that many slices at the same time from now on. */
+void med_trainer_limit(med_trainer *t, int n_micro);
+int med_trainer_n_micro(const med_trainer *t);
+
+/* Learning rates for the steps that follow; restart: zero moments and step count of the network's optimiser. */
+void med_trainer_set_lr(med_trainer *t, double network, double discriminator);
+void med_trainer_restart(med_trainer *t);
+
+/* Parameters and state, borrowed and live: the network's under our names; disc/...; gradients of the last step under the
+ * same names; state "opt/m/NAME", "opt/v/NAME", with ema "train/ema/NAME", and the I64 tensor "opt/steps" = (network, discriminators). */
+med_weights *med_trainer_weights(med_trainer *t);
+const med_weights *med_trainer_average(const med_trainer *t); /* the weights themselves without ema */
+med_weights *med_trainer_discriminators(med_trainer *t);
+const med_weights *med_trainer_gradients(const med_trainer *t);
+med_weights *med_trainer_state(med_trainer *t);
+/* Bytes: parameters with gradients and moments; the largest activation buffer so far. */
+void med_trainer_memory(const med_trainer *t, size_t *parameters, size_t *activations);
+
+#endif
