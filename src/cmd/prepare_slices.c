@@ -10,11 +10,14 @@ static const med_option options[] = {
     MED_OPT_INTS3(T, "shrink", shrink, 0, 64, "then means over so many voxels along each axis; 0: none"),
     MED_OPT_INT(T, "from", from, 0, 4095, "then the first slice (axis 2)"),
     MED_OPT_INT(T, "to", to, -1, 4095, "and the last slice, -1: the last there is"),
+    MED_OPT_INT(T, "every", every, 1, 4095, "of these the first and every N-th after it"),
     MED_OPT_END,
 };
 #undef T
 
-static void set_defaults(void *config) { ((med_slices_options *)config)->to = -1; }
+static void set_defaults(void *config) {
+    *(med_slices_options *)config = (med_slices_options){.to = -1, .every = 1};
+}
 
 static med_status run(med_cli *cli) {
     MED_TRY(med_prepare_slices_file(cli->args[0], cli->args[1], cli->config));

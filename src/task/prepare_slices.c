@@ -56,16 +56,21 @@ static med_status shrink(med_volume **v, const int wanted[3]) {
     return MED_OK;
 }
 
-static med_status cut(med_volume **v, int from, int to) {
+static med_status cut(med_volume **v, int from, int to, int every) {
     med_grid g = (*v)->grid;
-    int last = to < 0 ? g.n[2] - 1 : to;
+    int last = to < 0 ? g.n[2] - 1 : to, step = every > 1 ? every : 1;
     if (from < 0 || last >= g.n[2] || from > last)
         return med_fail(MED_EUSAGE, "slices %d to %d asked for, there are 0 to %d", from, last, g.n[2] - 1);
-    for (int row = 0; row < 3; row++) g.affine.m[row][3] += g.affine.m[row][2] * from;
-    g.n[2] = last - from + 1;
+    for (int row = 0; row < 3; row++) {
+        g.affine.m[row][3] += g.affine.m[row][2] * from;
+        g.affine.m[row][2] *= step;
+    }
+    g.n[2] = (last - from) / step + 1;
     med_volume *out;
     MED_TRY(med_volume_create(g, &out));
-    memcpy(out->voxel, med_volume_at(*v, 0, 0, from), med_grid_count(g) * sizeof(float));
+    size_t n = (size_t)g.n[0] * (size_t)g.n[1];
+    for (int k = 0; k < g.n[2]; k++)
+        memcpy(med_volume_at(out, 0, 0, k), med_volume_at(*v, 0, 0, from + k * step), n * sizeof(float));
     become(v, out);
     return MED_OK;
 }
@@ -73,7 +78,7 @@ static med_status cut(med_volume **v, int from, int to) {
 static med_status work(med_volume **v, const med_slices_options *o) {
     MED_TRY(fit(v, o->fit));
     MED_TRY(shrink(v, o->shrink));
-    return cut(v, o->from, o->to);
+    return cut(v, o->from, o->to, o->every);
 }
 
 med_status med_prepare_slices(const med_volume *v, const med_slices_options *o, med_volume **out) {

@@ -9,6 +9,7 @@ typedef struct med_slices_options {
     int fit[3];              /* voxels per axis after that, by centred crop or zero padding; 0: as it is */
     int shrink[3]; /* then means over so many voxels per axis; 0 or 1: none. What does not fill a block is cut */
     int from, to;  /* then slices from..to of axis 2, both included; to -1: the last */
+    int every;     /* of these the first and each every-th after it; 0 or 1: all */
 } med_slices_options;
 
 /* In that order. MED_EUSAGE: no such orientation, no such slices. */

@@ -112,7 +112,7 @@ static med_train_config preset_tiny(void) {
     return c;
 }
 static med_train_config preset_demo(void) {
-    med_train_config c = shortened(32, 4, 8);
+    med_train_config c = shortened(48, 4, 12);
     c.subsets = "one";
     return c;
 }

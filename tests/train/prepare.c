@@ -56,6 +56,11 @@ static void orientation_cut_and_means_keep_places(void **state) {
     assert_string_equal(code, "LPS");
     assert_values_in_place(out);
     med_volume_free(out);
+    o = (med_slices_options){.from = 1, .to = -1, .every = 2};
+    assert_ok(med_prepare_slices(v, &o, &out));
+    assert_int_equal(out->grid.n[2], 2);
+    assert_values_in_place(out);
+    med_volume_free(out);
     med_volume_free(v);
 }
 
