@@ -9,6 +9,9 @@ static const med_option options[] = {
     MED_OPT_FLAG(med_info_options, "stats", stats,
                  "images: read the voxels and give minimum, maximum, sum and non-finite count (without --json always)"),
     MED_OPT_FLAG(med_info_options, "tensors", tensors, "weights: list every tensor"),
+    MED_OPT_TEXT(med_info_options, "model", model, "NAME", "instead of a file: a model, its settings, size and cost"),
+    MED_OPT_TEXT(med_info_options, "preset", preset, "NAME", "of the model: tiny, small or paper (default: paper)"),
+    MED_OPT_REPEAT(med_info_options, "set", set, "KEY=VALUE", "change one setting of the model"),
     MED_OPT_END,
 };
 
@@ -57,6 +60,28 @@ static void print_image(const json_t *report) {
            json_number_value(json_object_get(report, "max")));
 }
 
+/* "key = value", one a line, the first with a title. */
+static void print_config(const json_t *config) {
+    const char *key;
+    json_t *item;
+    bool is_first = true;
+    json_object_foreach ((json_t *)config, key, item) {
+        char *value = json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
+        printf("%-14s%s = %s\n", is_first ? "config" : "", key, value);
+        free(value);
+        is_first = false;
+    }
+}
+
+static void print_model(const json_t *report) {
+    const json_t *macs = json_object_get(report, "macs_per_slice");
+    print_row("model", text_of(report, "summary"));
+    print_config(json_object_get(report, "config"));
+    printf("%-14s%lld\n", "parameters", int_of(report, "n_parameters"));
+    printf("%-14s%.4g G multiply-adds per slice from one modality, %.4g G from all\n", "cost",
+           json_number_value(json_object_get(macs, "one")) / 1e9, json_number_value(json_object_get(macs, "all")) / 1e9);
+}
+
 static void print_transform(const json_t *report) {
     print_row("class", text_of(report, "class"));
     printf("%-14s%lld\n", "parts", int_of(report, "n_parts"));
@@ -93,12 +118,7 @@ static void print_weights(const json_t *report) {
     print_row("sha256", text_of(report, "sha256"));
     print_row("model", text_of(report, "model"));
     if (!config) print_row("", text_of(report, "model_error"));
-    json_object_foreach ((json_t *)config, key, item) {
-        char *value = json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
-        printf("%-14s%s = %s\n",
-               strcmp(key, json_object_iter_key(json_object_iter((json_t *)config))) == 0 ? "config" : "", key, value);
-        free(value);
-    }
+    print_config(config);
     json_object_foreach (json_object_get(report, "metadata"), key, item)
         if (strcmp(key, "medley.config") != 0) printf("%-14s%s = %s\n", "metadata", key, json_string_value(item));
     printf("%-14s%lld in %lld tensors\n", "parameters", int_of(report, "n_parameters"), int_of(report, "n_tensors"));
@@ -154,8 +174,10 @@ static void print_dataset(const json_t *report) {
 static med_status run(med_cli *cli) {
     med_info_options *config = cli->config;
     if (!cli->is_json) config->stats = true;
-    MED_TRY(med_info_describe(cli->args[0], config, cli->report));
+    if (!config->model && !cli->n_args) return med_fail(MED_EUSAGE, "missing arguments: medley info FILE, or --model NAME");
+    MED_TRY(config->model ? med_info_model(config, cli->report) : med_info_describe(cli->args[0], config, cli->report));
     if (cli->is_json) return MED_OK;
+    if (config->model) return print_model(cli->report), MED_OK;
     const char *kind = text_of(cli->report, "kind");
     printf("%s: %s\n", cli->args[0], kind);
     if (strcmp(kind, "image") == 0) print_image(cli->report);
@@ -169,10 +191,10 @@ static med_status run(med_cli *cli) {
 
 const med_command med_cmd_info = {
     .name = "info",
-    .summary = "explain an image, transform, landmarks, sequence, weights file or data set",
+    .summary = "explain an image, transform, landmarks, sequence, weights file, data set or model",
     .usage = "FILE",
     .example = "medley info scans/case-01/case-01-t2.nii.gz",
-    .min_args = 1,
+    .min_args = 0,
     .max_args = 1,
     .options = options,
     .config_size = sizeof(med_info_options),

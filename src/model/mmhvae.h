@@ -10,6 +10,10 @@
 
 enum { MED_MAX_POOLS = 8, MED_MAX_LEVELS = MED_MAX_POOLS + 1 };
 
+/* How the posteriors of what is given become one: product with the release's weights 1/std, or with 1/variance; the mean of
+ * their means and log standard deviations; or no posteriors but one network on all feature maps, zeros for what is missing. */
+typedef enum med_fusion { MED_FUSION_POE, MED_FUSION_POE_PRECISION, MED_FUSION_AVERAGE, MED_FUSION_CONCAT } med_fusion;
+
 /* Everything that fixes the network's parameters; spec sections 1 and 8. */
 typedef struct med_mmhvae_config {
     int n_mods;
@@ -18,12 +22,16 @@ typedef struct med_mmhvae_config {
     int height, width;
     int base, max, pools, nfinal, nblocks;
     bool se, residual;
+    int levels; /* stochastic ones, from the top; below them plain blocks take the place of latents. 0: all pools + 1 */
+    med_fusion fusion;
 } med_mmhvae_config;
 
 /* The settings of a med_net of this model; the configuration is the same with the frame of the network. */
 typedef struct med_mmhvae_own {
     int base, max, pools, nfinal, nblocks;
     bool se, residual;
+    int levels;
+    const char *fusion;
 } med_mmhvae_own;
 extern const med_model med_model_mmhvae;
 extern const med_option med_mmhvae_keys[];
@@ -41,6 +49,8 @@ json_t *med_mmhvae_to_json(const med_mmhvae_config *c); /* owned reference */
 /* Keys that are not there: as in the preset paper. Unknown keys are errors. Does not check. */
 MED_CHECK med_status med_mmhvae_from_json(const json_t *object, med_mmhvae_config *out);
 MED_CHECK med_status med_mmhvae_set(med_mmhvae_config *c, const char *pair); /* "key=value", "plan.NAME=off" */
+const char *med_mmhvae_fusion_name(med_fusion fusion);
+int med_mmhvae_levels(const med_mmhvae_config *c);                         /* stochastic ones */
 int med_mmhvae_channels(const med_mmhvae_config *c, int level_u);            /* min(base*2^u, max) */
 
 /* Every parameter of the network, in a fixed order (a weight before its bias, v before g). */

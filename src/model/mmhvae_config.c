@@ -14,13 +14,23 @@ const med_option med_mmhvae_keys[] = {
     MED_OPT_INT(med_mmhvae_own, "nblocks", nblocks, 0, 64, "residual blocks of an image decoder"),
     MED_OPT_FLAG(med_mmhvae_own, "se", se, "squeeze and excitation in encoder and decoder blocks"),
     MED_OPT_FLAG(med_mmhvae_own, "residual", residual, "residual sums in encoder and decoder blocks"),
+    MED_OPT_INT(med_mmhvae_own, "levels", levels, 0, MED_MAX_LEVELS,
+                "stochastic levels, from the top; plain blocks take the place of the others; 0: all, pools + 1"),
+    MED_OPT_CHOICE(med_mmhvae_own, "fusion", fusion, "poe|poe-precision|average|concat-zero",
+                   "how posteriors of the given become one: product weighted by 1/std or by 1/variance, average, or one "
+                   "network on all their features"),
     MED_OPT_END,
 };
 
+static const char *const fusion_names[] = {[MED_FUSION_POE] = "poe", [MED_FUSION_POE_PRECISION] = "poe-precision",
+                                           [MED_FUSION_AVERAGE] = "average", [MED_FUSION_CONCAT] = "concat-zero"};
+
+const char *med_mmhvae_fusion_name(med_fusion fusion) { return fusion_names[fusion]; }
+
 /* tiny trains on a phantom in a minute, small on one patient's scans in a quarter of an hour; paper: Dorent et al. 2025. */
-const med_mmhvae_own med_mmhvae_tiny = {.base = 8, .max = 32, .pools = 4, .nfinal = 8, .nblocks = 2, .se = true, .residual = true},
-                     med_mmhvae_small = {.base = 8, .max = 64, .pools = 5, .nfinal = 8, .nblocks = 4, .se = true, .residual = true},
-                     med_mmhvae_paper = {.base = 16, .max = 128, .pools = 6, .nfinal = 8, .nblocks = 6, .se = true, .residual = true};
+const med_mmhvae_own med_mmhvae_tiny = {.base = 8, .max = 32, .pools = 4, .nfinal = 8, .nblocks = 2, .se = true, .residual = true, .fusion = "poe"},
+                     med_mmhvae_small = {.base = 8, .max = 64, .pools = 5, .nfinal = 8, .nblocks = 4, .se = true, .residual = true, .fusion = "poe"},
+                     med_mmhvae_paper = {.base = 16, .max = 128, .pools = 6, .nfinal = 8, .nblocks = 6, .se = true, .residual = true, .fusion = "poe"};
 
 /* ---- the same as a network ---- */
 
@@ -30,13 +40,15 @@ med_mmhvae_config med_mmhvae_of(const med_net *n) {
     med_mmhvae_config c = {.n_mods = n->n_mods, .height = n->height, .width = n->width, .base = own.base, .max = own.max,
                            .pools = own.pools, .nfinal = own.nfinal, .nblocks = own.nblocks, .se = own.se, .residual = own.residual};
     memcpy(c.mods, n->mods, sizeof c.mods);
+    c.levels = own.levels;
+    while (own.fusion && strcmp(own.fusion, fusion_names[c.fusion]) != 0) c.fusion++; /* one of the table's words */
     return c;
 }
 
 med_net med_mmhvae_net(const med_mmhvae_config *c) {
     med_net n = {.model = &med_model_mmhvae, .n_mods = c->n_mods, .height = c->height, .width = c->width};
     med_mmhvae_own own = {.base = c->base, .max = c->max, .pools = c->pools, .nfinal = c->nfinal, .nblocks = c->nblocks,
-                          .se = c->se, .residual = c->residual};
+                          .se = c->se, .residual = c->residual, .levels = c->levels, .fusion = fusion_names[c->fusion]};
     memcpy(n.mods, c->mods, sizeof n.mods);
     memcpy(&n.own, &own, sizeof own);
     return n;
@@ -93,8 +105,12 @@ med_status med_mmhvae_check_own(const med_net *n) {
     if ((int64_t)c.base << c.pools < c.max)
         return med_fail(MED_EUSAGE, "max is %d, but the deepest level has only base*2^pools = %d channels: lower max", c.max,
                         c.base << c.pools);
+    if (c.levels > c.pools + 1)
+        return med_fail(MED_EUSAGE, "levels is %d, expected at most pools + 1 = %d", c.levels, c.pools + 1);
     return MED_OK;
 }
+
+int med_mmhvae_levels(const med_mmhvae_config *c) { return c->levels ? c->levels : c->pools + 1; }
 
 int med_mmhvae_size_step(const med_net *n) {
     med_mmhvae_own c;

@@ -8,6 +8,7 @@
 typedef struct med_mmhvae_features {
     med_val x[MED_MAX_MODS];
     med_val skip[MED_MAX_MODS][MED_MAX_POOLS];
+    med_val map[MED_MAX_MODS]; /* the deepest, flat */
     med_val top[MED_MAX_MODS];
 } med_mmhvae_features;
 

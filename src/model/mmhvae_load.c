@@ -1,7 +1,8 @@
 /* mmhvae_load.c: weights of an MMHVAE from any file that holds them: ours, or a state dict of the authors' release.
  *
  * The release's files carry no configuration: it is read off names and shapes. What they cannot tell is the size of a
- * slice (only the number of cells of the bottleneck) and whether SE and residual sums are on (taken as on). */
+ * slice (only the number of cells of the bottleneck), whether SE and residual sums are on (taken as on), and whether the
+ * fusion is by averages (taken as products). */
 #include "model/mmhvae.h"
 
 #include <inttypes.h>
@@ -13,8 +14,6 @@
 
 static const char *const known_mods[] = {"us", "t2", "cet1", "flair"}; /* the release's order; others follow as found */
 enum { N_KNOWN_MODS = 4 };
-static const char *const checkpoint_prefixes[] = {"disc/", "opt/", "train/"};
-enum { N_PREFIXES = 3 };
 
 typedef struct loader {
     const char *path;
@@ -60,7 +59,8 @@ static med_status settle_names(loader *l) {
 }
 
 /* A parameter's name as the file has it. */
-static char *name_in_file(const loader *l, const char *ours) {
+static char *name_in_file(const void *context, const char *ours) {
+    const loader *l = context;
     char *release = l->is_release ? med_mmhvae_name_to_release(l->config, ours) : NULL;
     return release ? release : med_strdup(ours);
 }
@@ -115,6 +115,11 @@ static med_status infer_config(const loader *l) {
     while (c->pools < MED_MAX_POOLS && find(l, "enc/%s/%d/down/weight", mod, c->pools)) c->pools++;
     c->max = rows_of(find(l, "enc/%s/%d/conv0/weight", mod, c->pools));
     c->nfinal = rows_of(find(l, "head/%s/smooth/weight", mod));
+    while (c->levels <= c->pools && find(l, "prior/%d/v", c->levels)) c->levels++;
+    c->levels = c->levels < c->pools ? c->levels + 1 : 0;
+    const med_tensor *joint = find(l, "post/0/conv0/weight");
+    if (joint && joint->shape.rank == 4 && c->n_mods > 1 && joint->shape.dim[1] == (1 + c->n_mods) * joint->shape.dim[0])
+        c->fusion = MED_FUSION_CONCAT;
     while (c->nblocks < 64 && find(l, "head/%s/%d/conv0/weight", mod, c->nblocks)) c->nblocks++;
     const struct {
         int value;
@@ -172,78 +177,6 @@ static med_status settle_size(const loader *l, const int slice[2]) {
     return MED_OK;
 }
 
-/* ---- what must be there ---- */
-
-static med_status check_values(const loader *l, const char *name, const med_tensor *t) {
-    const float *data = t->data;
-    int64_t n = med_shape_count(t->shape), n_bad = 0;
-    for (int64_t i = 0; i < n; i++) n_bad += !isfinite(data[i]);
-    if (!n_bad) return MED_OK;
-    return med_fail(MED_EFORMAT, "%s: parameter %s has %" PRId64 " values that are not finite: the training went wrong",
-                    l->path, name, n_bad);
-}
-
-typedef struct checker {
-    const loader *loader;
-    med_weights *expected; /* names only */
-} checker;
-
-static med_status check_one(void *context, const med_parameter *p) {
-    const checker *k = context;
-    const loader *l = k->loader;
-    const med_tensor *t = med_weights_find(l->weights, p->name);
-    char *name = name_in_file(l, p->name);
-    med_status status = med_weights_add_view(k->expected, p->name, MED_F32, p->shape, NULL);
-    if (status != MED_OK)
-        ;
-    else if (!t)
-        status =
-            med_fail(MED_EFORMAT, "%s: parameter %s is missing: the file is not complete, or of another configuration",
-                     l->path, name);
-    else if (t->dtype != MED_F32)
-        status = med_fail(MED_EFORMAT, "%s: parameter %s is not of single precision: convert the file to float32",
-                          l->path, name);
-    else if (!med_shape_equal(t->shape, p->shape))
-        status =
-            med_fail(MED_EFORMAT,
-                     "%s: parameter %s has shape %s, expected %s (base %d, max %d, pools %d, nfinal %d, size %d,%d)",
-                     l->path, name, med_shape_print(t->shape).text, med_shape_print(p->shape).text, l->config->base,
-                     l->config->max, l->config->pools, l->config->nfinal, l->config->height, l->config->width);
-    else
-        status = check_values(l, name, t);
-    free(name);
-    return status;
-}
-
-static bool is_of_checkpoint(const char *name) {
-    for (int i = 0; i < N_PREFIXES; i++)
-        if (begins_with(name, checkpoint_prefixes[i])) return true;
-    return false;
-}
-
-static med_status check_superfluous(const checker *k) {
-    const loader *l = k->loader;
-    for (int i = 0; i < med_weights_count(l->weights); i++) {
-        const char *ours = med_weights_at(l->weights, i)->name;
-        if (med_weights_find(k->expected, ours) || is_of_checkpoint(ours)) continue;
-        char *name = name_in_file(l, ours);
-        med_status status =
-            med_fail(MED_EFORMAT, "%s: tensor %s is no parameter of this MMHVAE (%d modalities, pools %d, nblocks %d)",
-                     l->path, name, l->config->n_mods, l->config->pools, l->config->nblocks);
-        free(name);
-        return status;
-    }
-    return MED_OK;
-}
-
-static med_status check_parameters(const loader *l) {
-    checker k = {l, med_weights_create()};
-    med_status status = med_mmhvae_parameters(l->config, check_one, &k);
-    if (status == MED_OK) status = check_superfluous(&k);
-    med_weights_free(k.expected);
-    return status;
-}
-
 /* ---- all together ---- */
 
 static med_status read_config(loader *l) {
@@ -279,10 +212,9 @@ med_mmhvae_config med_mmhvae_shaped(const med_mmhvae_config *c, const med_weight
 }
 
 static med_status check_shapes(const loader *l) {
-    loader shaped = *l;
     med_mmhvae_config c = med_mmhvae_shaped(l->config, l->weights);
-    shaped.config = &c;
-    return check_parameters(&shaped);
+    med_net n = med_mmhvae_net(&c);
+    return med_net_check_tensors(&n, l->path, l->weights, name_in_file, l);
 }
 
 med_status med_mmhvae_load_from(const char *path, const int slice[2], const med_strings *set, med_weights *weights,

@@ -4,19 +4,20 @@
 
 #include "base/memory.h"
 #include "model/mmhvae_objective.h"
-#include "model/trainer.h"
+#include "model/mmhvae_model.h"
 
-static char *describe(const med_net *n) {
+char *med_mmhvae_describe_net(const med_net *n) {
     med_mmhvae_config c = med_mmhvae_of(n);
-    return med_format("%d channels at full resolution, at most %d; %d latent levels", c.base, c.max, c.pools + 1);
+    return med_format("%d channels at full resolution, at most %d; %d latent level%s%s%s", c.base, c.max, med_mmhvae_levels(&c),
+                      med_mmhvae_levels(&c) == 1 ? "" : "s", c.fusion ? "; fusion by " : "", c.fusion ? med_mmhvae_fusion_name(c.fusion) : "");
 }
 
-static med_status parameters(const med_net *n, med_parameter_fn *visit, void *context) {
+med_status med_mmhvae_parameters_net(const med_net *n, med_parameter_fn *visit, void *context) {
     med_mmhvae_config c = med_mmhvae_of(n);
     return med_mmhvae_parameters(&c, visit, context);
 }
 
-static med_status init(const med_net *n, uint64_t seed, med_weights **out) {
+med_status med_mmhvae_init_net(const med_net *n, uint64_t seed, med_weights **out) {
     med_mmhvae_config c = med_mmhvae_of(n);
     return med_mmhvae_init(&c, seed, out);
 }
@@ -28,14 +29,14 @@ static med_status load(const char *path, const int slice[2], const med_strings *
     return MED_OK;
 }
 
-static void settle_size(const med_weights *w, med_net *n) {
+void med_mmhvae_settle_size_net(const med_weights *w, med_net *n) {
     med_mmhvae_config c = med_mmhvae_of(n);
     c = med_mmhvae_shaped(&c, w);
     n->height = c.height;
     n->width = c.width;
 }
 
-static void infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out) {
+void med_mmhvae_infer_net(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out) {
     med_mmhvae_config c = med_mmhvae_of(n);
     med_mmhvae_features features;
     med_mmhvae_pass pass;
@@ -46,8 +47,8 @@ static void infer(med_graph *g, const med_net *n, const med_infer_options *o, me
     memcpy(out->x, features.x, sizeof out->x);
     memcpy(out->out, pass.out, sizeof out->out);
     for (int l = 0; l <= c.pools; l++)
-        if (pass.eps[l].id >= 0) med_noises_add(&out->noise, pass.eps[l], "z%d", c.pools + 1 - l);
-    out->n_levels = c.pools + 1;
+        med_noises_add(&out->noise, pass.eps[l], "z%d", c.pools + 1 - l);
+    out->n_levels = med_mmhvae_levels(&c);
     memcpy(out->posterior, pass.q, sizeof pass.q);
     memcpy(out->prior, pass.prior, sizeof pass.prior);
 }
@@ -105,7 +106,7 @@ static med_status init_discriminators(const med_net *n, med_discriminator_config
     return MED_OK;
 }
 
-static const med_training training = {
+const med_training med_mmhvae_training = {
     .n_parts = 1,
     .build = build,
     .init_discriminators = init_discriminators,
@@ -122,11 +123,11 @@ const med_model med_model_mmhvae = {
     .preset = {&med_mmhvae_tiny, &med_mmhvae_small, &med_mmhvae_paper},
     .check = med_mmhvae_check_own,
     .size_step = med_mmhvae_size_step,
-    .describe = describe,
-    .parameters = parameters,
-    .init = init,
-    .infer = infer,
+    .describe = med_mmhvae_describe_net,
+    .parameters = med_mmhvae_parameters_net,
+    .init = med_mmhvae_init_net,
+    .infer = med_mmhvae_infer_net,
     .load = load,
-    .settle_size = settle_size,
-    .training = &training,
+    .settle_size = med_mmhvae_settle_size_net,
+    .training = &med_mmhvae_training,
 };

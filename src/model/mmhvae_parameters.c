@@ -75,13 +75,14 @@ static void encoder(lister *l, const med_mmhvae_config *c, const char *mod) {
 
 static void top(lister *l, const med_mmhvae_config *c) {
     int64_t n_map = (int64_t)c->max * (c->height >> c->pools) * (c->width >> c->pools);
-    normed(l, "top/infer", med_shape_2(4 * c->max, n_map));
-    list(l, "top/infer", "bias", med_shape_1(4 * c->max), n_map, false);
+    int64_t n_read = c->fusion == MED_FUSION_CONCAT ? c->n_mods * n_map : n_map;
+    normed(l, "top/infer", med_shape_2(4 * c->max, n_read));
+    list(l, "top/infer", "bias", med_shape_1(4 * c->max), n_read, false);
     normed(l, "top/generate", med_shape_2(n_map, 2 * c->max));
     list(l, "top/generate", "bias", med_shape_1(n_map), 2 * c->max, false);
 }
 
-/* Level i below z_L: the generative block, the prior and the posterior of its latent. */
+/* Level i below z_L: the generative block, the prior and the posterior of its latent, or the block in their place. */
 static void level(lister *l, const med_mmhvae_config *c, int i) {
     char stem[64];
     int u = c->pools - 1 - i, n = med_mmhvae_channels(c, u), e = 6 * n;
@@ -96,15 +97,17 @@ static void level(lister *l, const med_mmhvae_config *c, int i) {
     squeeze_excite(l, stem, e);
     affine(l, conv(n, e, 1), "%s/conv1", stem);
 
+    bool is_stochastic = i + 1 < med_mmhvae_levels(c);
+    int n_read = !is_stochastic ? 1 : c->fusion == MED_FUSION_CONCAT ? 1 + c->n_mods : 2;
     snprintf(stem, sizeof stem, "prior/%d", i);
-    normed(l, stem, conv(n, n, 1));
+    if (is_stochastic) normed(l, stem, conv(n, n, 1));
 
     snprintf(stem, sizeof stem, "post/%d", i);
-    affine(l, conv(n, 2 * n, 3), "%s/conv0", stem);
+    affine(l, conv(n, n_read * n, 3), "%s/conv0", stem);
     affine(l, conv(n, n, 3), "%s/conv1", stem);
     squeeze_excite(l, stem, n);
     snprintf(stem, sizeof stem, "post/%d/out", i);
-    normed(l, stem, conv(n, n, 1));
+    normed(l, stem, conv(is_stochastic ? n : n / 2, n, 1));
 }
 
 static void head(lister *l, const med_mmhvae_config *c, const char *mod) {

@@ -243,23 +243,10 @@ void med_net_describe(const med_net *n, med_weights *w) {
     free(text);
 }
 
-med_status med_net_init(const med_net *n, uint64_t seed, med_weights **out) { return n->model->init(n, seed, out); }
-
-med_status med_net_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights, med_net *out) {
-    *weights = NULL;
-    MED_TRY(med_weights_load_any(path, weights));
-    const char *name = med_weights_meta(*weights, "medley.model");
-    const med_model *model;
-    med_status status = med_model_find(name, &model);
-    if (status != MED_OK)
-        status = med_fail(MED_EFORMAT, "%s: weights of the model '%.40s', which this version does not know", path, name);
-    else
-        status = model->load(path, slice, set, *weights, out);
-    if (status != MED_OK) {
-        med_weights_free(*weights);
-        *weights = NULL;
-    }
-    return status;
+med_status med_net_init(const med_net *n, uint64_t seed, med_weights **out) {
+    MED_TRY(n->model->init(n, seed, out));
+    med_net_describe(n, *out);
+    return MED_OK;
 }
 
 med_net med_net_shaped(const med_net *n, const med_weights *w) {
@@ -271,6 +258,7 @@ med_net med_net_shaped(const med_net *n, const med_weights *w) {
 /* ---- noise, cost ---- */
 
 void med_noises_add(med_noises *list, med_val value, const char *format, ...) {
+    if (value.id < 0) return;
     med_assert(list->n < MED_MAX_NOISE);
     med_noise *item = &list->item[list->n++];
     va_list args;

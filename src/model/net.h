@@ -44,6 +44,7 @@ typedef struct med_noises {
     int n;
     med_noise item[MED_MAX_NOISE];
 } med_noises;
+/* Nothing when there is no value. */
 void med_noises_add(med_noises *list, med_val value, const char *format, ...) MED_PRINTF(3, 4);
 
 /* Filling in: images [n,1,H,W] at network scale of what is given and of what is wanted. */
@@ -77,7 +78,7 @@ struct med_model {
     /* MED_EUSAGE: a subset that it cannot be given, with what it can. NULL: takes any. */
     med_status (*accepts)(const med_net *n, med_modset given);
     void (*infer)(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out);
-    /* The rest of med_net_load, for the tensors of the file. */
+    /* The rest of med_net_load, for the tensors of the file. NULL: only our own files, with their configuration. */
     med_status (*load)(const char *path, const int slice[2], const med_strings *set, med_weights *w, med_net *out);
     /* With an open size, the same network with some size that has the shapes of w; NULL: sizes do not matter. */
     void (*settle_size)(const med_weights *w, med_net *n);
@@ -110,6 +111,11 @@ void med_net_describe(const med_net *n, med_weights *w); /* sets the metadata */
  * MED_EFORMAT: a parameter that is missing, superfluous, of the wrong shape, not finite; a model we do not know. */
 MED_CHECK med_status med_net_load(const char *path, const int slice[2], const med_strings *set, med_weights **weights,
                                   med_net *out);
+
+/* That `w` holds every parameter of n, of its shape and finite, and nothing else but a checkpoint's. name_in_file: how a
+ * parameter is called there, for messages (owned text); NULL: as here. MED_EFORMAT. */
+MED_CHECK med_status med_net_check_tensors(const med_net *n, const char *path, const med_weights *w,
+                                           med_rename_fn *name_in_file, const void *context);
 
 /* Builds the model's inference; `out` is cleared first. */
 void med_net_infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out);

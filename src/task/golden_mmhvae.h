@@ -10,7 +10,7 @@ typedef struct med_golden_run {
     med_golden *f;
     med_mmhvae_config config;
     int n; /* slices */
-    bool is_paper;
+    bool is_paper, is_variant;
     med_weights *weights; /* our names */
 } med_golden_run;
 

@@ -4,7 +4,8 @@
  * loops in double: between them lies Adamax, which turns rounding of tiny gradients into steps, and ReLU inputs within
  * 1e-6 of zero, so a float32 trajectory agrees or not by luck of the order of sums.
  *
- * Tolerances: losses 1e-6 relative, gradients 1e-4 of the tensor's largest entry or 1e-6, discriminator gradients 1e-5 of
+ * Tolerances: losses 1e-6 relative, but 5e-6 where discriminators judge: their instance norms over a few pixels make 1.5e-6
+ * of float32's rounding; gradients 1e-4 of the tensor's largest entry or 1e-6, discriminator gradients 1e-5 of
  * theirs. Parameters 5e-6, but 1e-4 where the first gradient is below 1e-6 (Adamax's first step is lr*sign(g)). Tensors
  * whose golden gradient is below 1e-10 everywhere have no effect and are left out. */
 #include <math.h>
@@ -15,7 +16,7 @@
 #include "base/memory.h"
 #include "task/golden_mmhvae.h"
 
-static const double gradient_relative = 1e-4, gradient_absolute = 1e-6, discriminator_gradient_relative = 1e-5, loss_relative = 1e-6,
+static const double gradient_relative = 1e-4, gradient_absolute = 1e-6, discriminator_gradient_relative = 1e-5, loss_relative = 1e-6, judged_relative = 5e-6,
                     parameter_absolute = 5e-6, parameter_absolute_loose = 1e-4, sure_gradient = 1e-6, zero_gradient = 1e-10;
 
 static const char *const pass_names[MED_MAX_PASSES] = {"full", "anchor", "subset"};
@@ -103,7 +104,8 @@ static void check_number(training *t, const char *name, double got, const json_t
     double value = json_number_value(expected);
     char full[96];
     snprintf(full, sizeof full, "history/%d/%s", t->step, name);
-    med_golden_compare_relative(t->r->f, full, &got, &value, 1, loss_relative);
+    bool is_judged = strstr(name, "adversarial") || strcmp(name, "discriminator") == 0;
+    med_golden_compare_relative(t->r->f, full, &got, &value, 1, is_judged ? judged_relative : loss_relative);
 }
 
 /* One pass of the step: its terms, and its divergence level by level. */
@@ -200,9 +202,9 @@ static med_status check_parameter(const med_golden_run *r, const med_tensor *p, 
     if (name && grad_name && med_weights_find(r->f->data, name) && med_weights_find(r->f->data, grad_name)) {
         status = med_golden_tensor(r->f, name, &expected, &n);
         if (status == MED_OK) status = med_golden_tensor(r->f, grad_name, &grad, &n_grad);
-        if (status == MED_OK && (n != n_grad || n != med_shape_count(p->shape)))
+        if (status == MED_OK && (n > n_grad || n_grad != med_shape_count(p->shape))) /* some fixtures keep the first few */
             status = med_fail(MED_EFORMAT, "%s: %s has another shape", r->f->path, name);
-        if (status == MED_OK && largest_of(grad, n) >= zero_gradient) {
+        if (status == MED_OK && largest_of(grad, n_grad) >= zero_gradient) {
             double sure = 0, other = 0;
             for (int64_t i = 0; i < n; i++) {
                 double d = fabs(got[i] - expected[i]);

@@ -102,6 +102,23 @@ static med_status describe_weights(const char *path, const char *format, const m
     return MED_OK;
 }
 
+/* ---- a model by name ---- */
+
+med_status med_info_model(const med_info_options *options, json_t *report) {
+    const med_model *model;
+    med_net n;
+    MED_TRY(med_model_find(options->model, &model));
+    MED_TRY(med_net_preset(model, options->preset ? options->preset : "paper", &n));
+    for (int i = 0; i < options->set.n; i++) MED_TRY(med_net_set(&n, options->set.item[i]));
+    MED_TRY(med_net_check(&n));
+    med_modset all = ((med_modset)1 << n.n_mods) - 1;
+    json_t *macs = json_pack("{s:f, s:f}", "one", med_net_macs(&n, 1, all), "all", med_net_macs(&n, all, all));
+    json_object_update_new(report, json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "kind", "model", "model", model->name,
+                                             "title", model->title, "summary", model->summary, "config", med_net_to_json(&n),
+                                             "n_parameters", (json_int_t)med_net_count(&n), "macs_per_slice", macs));
+    return MED_OK;
+}
+
 /* ---- image ---- */
 
 static json_t *affine_to_json(med_affine affine) {

@@ -4,11 +4,13 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include "base/status.h"
+#include "base/option.h"
 
 typedef struct med_info_options {
     bool stats;   /* read an image's voxels: min, max, sum, nonfinite */
     bool tensors; /* list every tensor of a weights file, not only groups */
+    const char *model, *preset; /* of med_info_model */
+    med_strings set;
 } med_info_options;
 
 /* Fills `report`; "kind" is one of
@@ -22,5 +24,8 @@ typedef struct med_info_options {
  *   "dataset": name, n_cases, modalities, anchor, has_manifest, hash, missing {MOD: n},
  *              cases [{name, observed}], splits [{train, val, test}] or null */
 MED_CHECK med_status med_info_describe(const char *path, const med_info_options *options, json_t *report);
+/* A model by name: kind "model", title, summary, config, n_parameters, and cost: multiply-adds per slice of all outputs,
+ * {"one": from the first modality, "all": from all}. */
+MED_CHECK med_status med_info_model(const med_info_options *options, json_t *report);
 
 #endif

@@ -1,0 +1,87 @@
+/* Every model through the same verbs, on cases that lack modalities: train, resume, synth, report, info, export. */
+#include "train/small_run.h"
+
+static const char *dir;
+
+static int set_up(void **state) {
+    (void)state;
+    dir = small_create();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    testing_remove(dir);
+    return 0;
+}
+
+/* A model, and what makes it small. */
+typedef struct row {
+    const char *model, *title, *settings;
+} row;
+
+#define VAE "--set base=4 --set max=8 --set pools=2 --set nfinal=2 --set nblocks=1 "
+static const row rows[] = {
+    {"mmhvae", "MMHVAE", VAE},
+    {"mmhvae", "MMHVAE", VAE "--set levels=2"},
+    {"mmhvae", "MMHVAE", VAE "--set fusion=poe-precision"},
+    {"mmhvae", "MMHVAE", VAE "--set fusion=average"},
+    {"mmhvae", "MMHVAE", VAE "--set fusion=concat-zero"},
+    {"mopoe", "MoPoE", VAE},
+};
+
+#define SCHEDULE                                                                                                       \
+    "--preset tiny --set batch=2 --set ndf=4 --set disc_layers=2 --set w_dis=0.05 --set discriminator_from=1 "         \
+    "--set adversarial_from=1 --set checkpoint_minutes=0 --set val_every=1 "
+
+/* As learns_and_fills_in begins, killed once it has written a checkpoint. */
+static void interrupt(const row *r, int i) {
+    char command[2048];
+    snprintf(command, sizeof command,
+             "'%s' train %s/data %s/parts%d --model %s " SCHEDULE "%s --epochs 2 --quiet & pid=$!; "
+             "while kill -0 $pid && ! [ -e %s/parts%d/checkpoint-last.safetensors ]; do sleep 0.01; done; kill -9 $pid; wait $pid; true",
+             getenv("MEDLEY_PROGRAM"), dir, dir, i, r->model, r->settings, dir, i);
+    assert_int_equal(system(command), 0);
+}
+
+/* Killed anywhere and resumed is the same as in one go, bit for bit; the weights fill in what cases lack. */
+static void learns_and_fills_in(void **state) {
+    const row *r = *state;
+    int i = (int)(r - rows);
+    assert_program(0, r->title, "train %s/data %s/whole%d --model %s " SCHEDULE "%s --epochs 2", dir, dir, i, r->model, r->settings);
+    interrupt(r, i);
+    assert_program(0, "", "train %s/data %s/parts%d --resume", dir, dir, i);
+    char a[64], b[64];
+    snprintf(a, sizeof a, "whole%d/weights.safetensors", i);
+    snprintf(b, sizeof b, "parts%d/weights.safetensors", i);
+    assert_same_file(dir, a, b);
+    assert_program(0, "", "synth %s/%s %s/data %s/filled%d --quiet", dir, a, dir, dir, i);
+    program_result info = program_run("info --json %s/%s", dir, a);
+    assert_int_equal(info.exit_code, 0);
+    assert_string_equal(json_string_value(json_object_get(info.json, "model")), r->model);
+    assert_null(json_object_get(info.json, "model_error"));
+    program_free(&info);
+    assert_program(0, "", "report %s/whole%d -o %s/report%d --quiet", dir, i, dir, i);
+}
+
+static void a_model_by_name(void **state) {
+    (void)state;
+    program_result r = program_run("info --model mopoe --preset paper");
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "13201482"));
+    program_free(&r);
+    assert_program(2, "did you mean 'mopoe'", "info --model mopo");
+    assert_program(2, "did you mean 'mopoe'", "train %s/data %s/x --model mopo", dir, dir);
+    assert_program(2, "unknown option 'levels' for model mopoe", "train %s/data %s/x --model mopoe --set levels=2", dir, dir);
+    assert_program(2, "levels is 7, expected at most", "train %s/data %s/x --preset tiny --set levels=7", dir, dir);
+    assert_program(2, "model mopoe, its model is mmhvae", "train %s/data %s/whole0 --resume --model mopoe", dir, dir);
+}
+
+int main(void) {
+    enum { N = sizeof rows / sizeof *rows };
+    struct CMUnitTest tests[N + 1];
+    for (int i = 0; i < N; i++)
+        tests[i] = (struct CMUnitTest){rows[i].settings, learns_and_fills_in, NULL, NULL, (void *)(uintptr_t)&rows[i]};
+    tests[N] = (struct CMUnitTest)cmocka_unit_test(a_model_by_name);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,2 @@
+med_test(golden/baselines)
+med_test(cli/models)
