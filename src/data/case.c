@@ -23,18 +23,9 @@ bool med_case_has_target(const med_case *c, const char *mod) {
     return exists;
 }
 
-static void find_range(const med_volume *v, float *lo, float *hi) {
-    *lo = *hi = v->voxel[0];
-    size_t n = med_grid_count(v->grid);
-    for (size_t i = 1; i < n; i++) {
-        if (v->voxel[i] < *lo) *lo = v->voxel[i];
-        if (v->voxel[i] > *hi) *hi = v->voxel[i];
-    }
-}
-
 static med_status scale_input(med_volume *v, const char *path, bool is_us) {
     float lo, hi;
-    find_range(v, &lo, &hi);
+    med_volume_range(v, &lo, &hi);
     if (is_us && lo < 0)
         return med_fail(MED_EFORMAT, "%s: smallest value is %g; ultrasound must not be negative", path, (double)lo);
     if (is_us && hi <= 0)

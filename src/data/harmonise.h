@@ -5,21 +5,17 @@
 #include <jansson.h>
 #include "data/dataset.h"
 
-typedef enum med_harmonise_method {
-    MED_HARMONISE_NYUL,   /* piecewise linear by percentiles; Nyul and Udupa, Magn Reson Med 42, 1999 */
-    MED_HARMONISE_MINMAX, /* smallest value and 99.95th percentile to 0 and 1 */
-} med_harmonise_method;
-
 enum { MED_NYUL_LANDMARKS = 11 }; /* percentiles 1, 10, 20, ..., 90, 99.95 */
 extern const double med_nyul_percentiles[MED_NYUL_LANDMARKS];
 
-/* Landmarks of one image over x > 0, ascending. False: fewer than two different values. */
+/* Method nyul: piecewise linear by percentiles; Nyul and Udupa, Magn Reson Med 42, 1999.
+ * Landmarks of one image over x > 0, ascending. False: fewer than two different values. */
 bool med_nyul_measure(const med_volume *v, double landmarks[MED_NYUL_LANDMARKS]);
 /* Add a training image: its landmarks mapped so that the first is 0 and the last 1. */
 void med_nyul_learn(const double landmarks[MED_NYUL_LANDMARKS], double sum[MED_NYUL_LANDMARKS]);
 /* In place: `from` becomes `to` (piecewise linear, clipped to [0,1]); at least 1/255 where x > 0, else 0. */
 void med_harmonise_apply(med_volume *v, const double *from, const double *to, int n);
-/* In place by the other rule. */
+/* Method minmax, in place: smallest value and 99.95th percentile of x > 0 to 0 and 1, with the same floor. */
 void med_harmonise_minmax(med_volume *v);
 
 /* A harmonisation as manifests, weights and sidecars record it: {"method": "nyul", "scales": {MOD: {"standard": [...]}}}.

@@ -191,16 +191,6 @@ med_status med_manifest_save(const med_manifest *m, const char *data) {
 
 /* ---- import ---- */
 
-static med_status load_is_zero(const char *path, bool *is_zero) {
-    med_volume *v;
-    MED_TRY(med_volume_load(path, &v));
-    size_t n = med_grid_count(v->grid), i = 0;
-    while (i < n && v->voxel[i] == 0) i++;
-    *is_zero = i == n;
-    med_volume_free(v);
-    return MED_OK;
-}
-
 typedef struct noted {
     int n_warnings, n_empty;
     const char *warnings[MAX_NOTED], *empty[MAX_NOTED];
@@ -209,7 +199,7 @@ typedef struct noted {
 static med_status inspect_image(const med_case *c, const char *mod, bool is_mod, noted *to) {
     char *path = med_case_path(c, mod, NULL);
     bool is_zero = false;
-    med_status status = is_mod || med_path_exists(path) ? load_is_zero(path, &is_zero) : MED_OK;
+    med_status status = is_mod || med_path_exists(path) ? med_volume_load_is_zero(path, &is_zero) : MED_OK;
     if (status == MED_OK && is_zero) {
         if (strcmp(mod, "us") == 0)
             status = med_fail(MED_EFORMAT, "%s: all voxels are 0; an ultrasound image must show something", path);

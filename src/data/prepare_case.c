@@ -89,15 +89,6 @@ static med_status warp(const med_prepare_source *s, const med_volume *v, med_gri
     return status;
 }
 
-static void find_range(const med_volume *v, float *lo, float *hi) {
-    *lo = *hi = v->voxel[0];
-    size_t n = med_grid_count(v->grid);
-    for (size_t i = 1; i < n; i++) {
-        *lo = fminf(*lo, v->voxel[i]);
-        *hi = fmaxf(*hi, v->voxel[i]);
-    }
-}
-
 /* ---- ultrasound ---- */
 
 static med_status make_us(work *w) {
@@ -117,7 +108,7 @@ static med_status make_us(work *w) {
 
 static med_status save_us(const work *w) {
     float lo, hi;
-    find_range(w->us, &lo, &hi);
+    med_volume_range(w->us, &lo, &hi);
     if (hi <= 0)
         return med_fail(MED_EFORMAT, "%s: nothing of it lies on the grid of %s", w->c->us.path, w->c->reference);
     bool is_small = w->us->stored_type == MED_VOXEL_U8 && lo >= 0 && hi <= 255;
@@ -165,7 +156,7 @@ static med_status make_mr(work *w, const med_prepare_source *s, bool *is_there) 
     med_volume *raw, *mr, *before;
     float lo, hi;
     MED_TRY(load(w, s->path, &raw));
-    find_range(raw, &lo, &hi);
+    med_volume_range(raw, &lo, &hi);
     *is_there = hi > lo || lo != 0;
     if (!*is_there) {
         med_prepare_warn(w->c, "%s: all voxels are 0: %s counts as missing", med_path_base(s->path), s->mod);

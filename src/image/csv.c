@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/memory.h"
 
 med_lines med_csv_open(const void *data, size_t n_bytes) {
     bool has_mark = n_bytes >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
@@ -64,4 +65,18 @@ int med_csv_column(const med_csv_row *head, const char *name) {
     for (int c = 0; c < head->n; c++)
         if (strcmp(head->field[c], name) == 0) return c;
     return -1;
+}
+
+char *med_csv_field(const char *text) {
+    char *field = med_alloc(2 * strlen(text) + 3), *to = field;
+    bool is_quoted = false;
+    for (const char *p = text; *p; p++) is_quoted |= strchr(",\"", *p) || (unsigned char)*p < ' ';
+    if (is_quoted) *to++ = '"';
+    for (const char *p = text; *p; p++) {
+        if (*p == '"') *to++ = '"';
+        *to++ = (unsigned char)*p < ' ' ? ' ' : *p;
+    }
+    if (is_quoted) *to++ = '"';
+    *to = '\0';
+    return field;
 }

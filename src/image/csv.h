@@ -18,6 +18,8 @@ med_lines med_csv_open(const void *data, size_t n_bytes);
 MED_CHECK med_status med_csv_next(const char *path, med_lines *lines, med_csv_row *row);
 MED_CHECK med_status med_csv_parse(const char *path, int line, med_span text, med_csv_row *row);
 void med_csv_free(med_csv_row *row);
+/* A text as a field: quoted where it must be, on one line (control characters become spaces). Owned. */
+char *med_csv_field(const char *text);
 int med_csv_column(const med_csv_row *head, const char *name); /* -1: none */
 
 #endif

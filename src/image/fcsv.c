@@ -85,14 +85,6 @@ static med_status load(const char *path, const med_mapping *map, med_landmarks *
     return MED_OK;
 }
 
-/* A field that may hold commas. */
-static void print_quoted(FILE *to, const char *text) {
-    bool needs_quotes = strpbrk(text, ",\"") != NULL;
-    if (needs_quotes) fputc('"', to);
-    for (; *text; text++) fprintf(to, *text == '"' ? "\"\"" : "%c", *text);
-    if (needs_quotes) fputc('"', to);
-}
-
 static char *print(const med_landmarks *l) {
     char *text = NULL;
     size_t n;
@@ -101,9 +93,9 @@ static char *print(const med_landmarks *l) {
     fprintf(to, "# Markups fiducial file version = 4.11\n# CoordinateSystem = LPS\n# columns = %s\n", USUAL_COLUMNS);
     for (int i = 0; i < l->n; i++) {
         const double *p = l->item[i].ras[0];
-        fprintf(to, "%d,%.17g,%.17g,%.17g,0,0,0,1,1,1,0,", i + 1, -p[0], -p[1], p[2]);
-        print_quoted(to, l->item[i].label);
-        fprintf(to, ",,\n");
+        char *label = med_csv_field(l->item[i].label);
+        fprintf(to, "%d,%.17g,%.17g,%.17g,0,0,0,1,1,1,0,%s,,\n", i + 1, -p[0], -p[1], p[2], label);
+        free(label);
     }
     fclose(to);
     return text;

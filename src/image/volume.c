@@ -30,6 +30,25 @@ void med_volume_free(med_volume *v) {
 }
 
 /* A volume on another grid that keeps what is not geometry. */
+void med_volume_range(const med_volume *v, float *lo, float *hi) {
+    size_t n = med_grid_count(v->grid);
+    *lo = *hi = v->voxel[0];
+    for (size_t i = 1; i < n; i++) {
+        if (v->voxel[i] < *lo) *lo = v->voxel[i];
+        if (v->voxel[i] > *hi) *hi = v->voxel[i];
+    }
+}
+
+med_status med_volume_load_is_zero(const char *path, bool *is_zero) {
+    med_volume *v;
+    MED_TRY(med_volume_load(path, &v));
+    size_t n = med_grid_count(v->grid), i = 0;
+    while (i < n && v->voxel[i] == 0) i++;
+    *is_zero = i == n;
+    med_volume_free(v);
+    return MED_OK;
+}
+
 static med_status alloc_like(const med_volume *v, med_grid grid, med_volume **out) {
     MED_TRY(med_volume_alloc(grid, out));
     (*out)->stored_type = v->stored_type;

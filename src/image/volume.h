@@ -45,6 +45,7 @@ MED_CHECK med_status med_volume_create(med_grid grid, med_volume **out); /* zero
 MED_CHECK med_status med_volume_alloc(med_grid grid, med_volume **out);  /* voxels not set: the caller fills them all */
 void med_volume_free(med_volume *v);
 size_t med_grid_count(med_grid grid);
+void med_volume_range(const med_volume *v, float *lo, float *hi); /* smallest and largest voxel */
 void med_grid_spacing(med_grid grid, double spacing_mm[3]); /* norms of the affine's columns */
 double med_grid_corner_distance(med_grid a, med_grid b);    /* largest over the eight corner voxels' centres, mm */
 bool med_grid_equal(med_grid a, med_grid b, double corner_tolerance_mm); /* sizes and all corners */
@@ -72,6 +73,8 @@ MED_CHECK med_status med_volume_load_with(const char *path, const med_load_optio
 bool med_volume_is(const char *path);
 /* Geometry, type and description only; voxel is NULL. */
 MED_CHECK med_status med_volume_load_header(const char *path, med_volume **out);
+/* Whether the file holds nothing but 0: an image that is recorded as missing. Reading it also checks it. */
+MED_CHECK med_status med_volume_load_is_zero(const char *path, bool *is_zero);
 /* NIfTI-1, gzip when the name ends in .gz; written atomically. `type` MED_VOXEL_F32, MED_VOXEL_U8 or MED_VOXEL_I16
  * (values rounded to nearest; out of range is an error). */
 MED_CHECK med_status med_volume_save(const med_volume *v, const char *path, med_voxel_type type);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/memory.h"
+#include "image/csv.h"
 #include "task/score_table.h"
 
 enum { MAX_METHODS = 32 };
@@ -370,10 +371,9 @@ static med_status save_csv(const char *path, const json_t *list) {
         json_object_foreach (row, key, value) {
             fputs(comma, to);
             if (json_is_string(value)) {
-                bool is_quoted = strpbrk(json_string_value(value), ",\"") != NULL;
-                if (is_quoted) fputc('"', to);
-                for (const char *p = json_string_value(value); *p; p++) *p == '"' ? fputs("\"\"", to) : fputc(*p, to);
-                if (is_quoted) fputc('"', to);
+                char *field = med_csv_field(json_string_value(value));
+                fputs(field, to);
+                free(field);
             } else if (json_is_number(value))
                 fprintf(to, "%.17g", json_number_value(value));
             else if (json_is_boolean(value))

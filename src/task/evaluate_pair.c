@@ -26,8 +26,8 @@ static med_status choose_scale(const char *option, const char *text, const json_
 
 static med_status to_network(const char *path, const med_file_scale *s, med_volume *v) {
     size_t n = med_grid_count(v->grid);
-    float lo = INFINITY, hi = -INFINITY;
-    for (size_t i = 0; i < n; i++) lo = fminf(lo, v->voxel[i]), hi = fmaxf(hi, v->voxel[i]);
+    float lo, hi;
+    med_volume_range(v, &lo, &hi);
     if (s->is_assumed && (lo < -1e-3f || hi > 1 + 1e-3f))
         return med_fail(
             MED_EFORMAT,

@@ -286,17 +286,6 @@ static void add_rows(judge *j, const med_found *pred, const med_landmark_errors 
                                                      .slice = -1});
 }
 
-/* A label may hold commas and quotes. */
-static void print_label(FILE *to, const char *label) {
-    if (!strpbrk(label, ",\"")) {
-        fputs(label, to);
-        return;
-    }
-    fputc('"', to);
-    for (; *label; label++) *label == '"' ? fputs("\"\"", to) : fputc(*label, to);
-    fputc('"', to);
-}
-
 static med_status judge_case(judge *j, const med_found *pred) {
     pair_list list = {0};
     med_transform *t = NULL;
@@ -308,10 +297,10 @@ static med_status judge_case(judge *j, const med_found *pred) {
         med_landmark_errors errors = med_landmark_errors_of(points, list.n, t);
         add_rows(j, pred, &errors);
         for (int i = 0; i < list.n; i++) {
-            print_label(j->rows, pred->case_name);
-            fputc(',', j->rows);
-            print_label(j->rows, list.item[i].label);
-            fprintf(j->rows, ",%.17g,%.17g\n", points[i].before, points[i].after);
+            char *name = med_csv_field(pred->case_name), *label = med_csv_field(list.item[i].label);
+            fprintf(j->rows, "%s,%s,%.17g,%.17g\n", name, label, points[i].before, points[i].after);
+            free(name);
+            free(label);
         }
         free(points);
     }

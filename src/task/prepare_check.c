@@ -89,16 +89,10 @@ static med_status load(char *path, images *s, med_volume **out) {
     return status;
 }
 
-static void find_range(const med_volume *v, float *lo, float *hi) {
-    size_t n = med_grid_count(v->grid);
-    *lo = *hi = v->voxel[0];
-    for (size_t i = 1; i < n; i++) *lo = fminf(*lo, v->voxel[i]), *hi = fmaxf(*hi, v->voxel[i]);
-}
-
 static med_status check_values(const job *b, const med_case *k, int j, const med_volume *v, med_prepare_case *findings) {
     float lo, hi;
     const char *mod = b->d->mods[j];
-    find_range(v, &lo, &hi);
+    med_volume_range(v, &lo, &hi);
     if (strcmp(mod, "us") == 0 && (lo < 0 || hi <= 0))
         return med_fail(MED_EFORMAT, "%s-%s: values from %g to %g; ultrasound is 0 or more, and must show something", k->name,
                         mod, (double)lo, (double)hi);

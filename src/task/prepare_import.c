@@ -20,17 +20,6 @@ static med_status copy_file(const char *from, const char *to) {
     return status;
 }
 
-/* *is_zero: nothing but 0. Reading it also checks it. */
-static med_status inspect(const char *path, bool *is_zero) {
-    med_volume *v;
-    MED_TRY(med_volume_load(path, &v));
-    size_t n = med_grid_count(v->grid), i = 0;
-    while (i < n && v->voxel[i] == 0) i++;
-    *is_zero = i == n;
-    med_volume_free(v);
-    return MED_OK;
-}
-
 /* from/CASE-NAME.nii.gz to dir/CASE-KEY.nii.gz; false in *is_there when it is not there, or all zero. */
 static med_status take(med_prepare_case *c, const char *from, const char *name, const char *dir, const char *key,
                        bool *is_there) {
@@ -38,7 +27,7 @@ static med_status take(med_prepare_case *c, const char *from, const char *name, 
     char *target = med_format("%s/%s-%s.nii.gz", dir, c->name, key);
     bool is_zero = false, is_us = strcmp(name, "us") == 0, is_label = strcmp(key, "label") == 0;
     *is_there = med_path_exists(source);
-    med_status status = *is_there ? inspect(source, &is_zero) : MED_OK;
+    med_status status = *is_there ? med_volume_load_is_zero(source, &is_zero) : MED_OK;
     if (status == MED_OK && is_zero && is_us)
         status = med_fail(MED_EFORMAT, "%s: all voxels are 0; an ultrasound image must show something", source);
     if (status == MED_OK && is_zero && !is_us)

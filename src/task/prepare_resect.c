@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/prepare_checks.h"
+#include "image/csv.h"
 
 /* ---- files ---- */
 
@@ -86,19 +87,6 @@ static void list_unused(const char *case_name, const files *f) {
 
 /* ---- landmarks ---- */
 
-static void print_label(FILE *to, const char *label, int number) {
-    if (!*label) {
-        fprintf(to, "%d", number);
-        return;
-    }
-    fputc('"', to);
-    for (; *label; label++) {
-        if (*label == '"') fputc('"', to);
-        fputc((unsigned char)*label < ' ' ? ' ' : *label, to);
-    }
-    fputc('"', to);
-}
-
 static med_status save_landmarks(const med_landmarks *l, const char *path) {
     char *text = NULL;
     size_t n;
@@ -107,8 +95,9 @@ static med_status save_landmarks(const med_landmarks *l, const char *path) {
     fputs("label,x_fixed,y_fixed,z_fixed,x_moving,y_moving,z_moving\n", to);
     for (int i = 0; i < l->n; i++) {
         const double *mr = l->item[i].ras[0], *us = l->item[i].ras[1];
-        print_label(to, l->item[i].label, i + 1);
-        fprintf(to, ",%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", us[0], us[1], us[2], mr[0], mr[1], mr[2]);
+        char *label = *l->item[i].label ? med_csv_field(l->item[i].label) : med_format("%d", i + 1);
+        fprintf(to, "%s,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", label, us[0], us[1], us[2], mr[0], mr[1], mr[2]);
+        free(label);
     }
     fclose(to);
     med_status status = med_file_write(path, text, n);

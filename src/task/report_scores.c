@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/memory.h"
+#include "image/csv.h"
 
 static const med_report_metric metrics[][MED_MAX_REPORT_METRICS] = {
     [MED_SCORE_IMAGES] = {{"strict", "psnr", "PSNR, dB", +1},
@@ -302,15 +303,10 @@ static void latex_of(const med_score_table *t, const cells *c, med_text *out) {
 }
 
 static void csv_text(med_text *out, const char *text) {
-    bool is_quoted = strpbrk(text, ",\"\n") != NULL;
-    char one[2] = {0};
-    if (is_quoted) med_text_put(out, "\"");
-    for (const char *p = text; *p; p++) {
-        one[0] = *p;
-        if (*p == '"') med_text_put(out, "\"");
-        med_text_put(out, one);
-    }
-    med_text_put(out, is_quoted ? "\"," : ",");
+    char *field = med_csv_field(text);
+    med_text_put(out, field);
+    med_text_put(out, ",");
+    free(field);
 }
 
 static void csv_of(const med_score_table *t, const cells *c, med_text *out) {

@@ -50,18 +50,10 @@ void med_score_table_add(med_score_table *t, const med_score *score) {
 
 /* ---- CSV out ------------------------------------------------------------------------------------------------- */
 
-/* A field, quoted where it must be. */
 static void print_field(FILE *to, const char *text) {
-    if (!strpbrk(text, ",\"\r\n")) {
-        fprintf(to, "%s,", text);
-        return;
-    }
-    fputc('"', to);
-    for (const char *p = text; *p; p++) {
-        if (*p == '"') fputc('"', to);
-        fputc(*p == '\n' || *p == '\r' ? ' ' : *p, to);
-    }
-    fputs("\",", to);
+    char *field = med_csv_field(text);
+    fprintf(to, "%s,", field);
+    free(field);
 }
 
 static void print_value(FILE *to, double value) {
