@@ -244,6 +244,27 @@ med_status med_dir_list(const char *dir, char ***names, int *n_names) {
     return MED_OK;
 }
 
+static med_status visit_level(const char *dir, bool is_root, med_dir_visit_fn *visit, void *context) {
+    char **names;
+    int n;
+    MED_TRY(med_dir_list(dir, &names, &n));
+    med_status status = MED_OK;
+    for (int i = 0; i < n && status == MED_OK; i++) {
+        char *path = med_path_join(dir, names[i]);
+        if (!med_path_is_dir(path))
+            status = visit(context, dir, names[i]);
+        else if (is_root)
+            status = visit_level(path, false, visit, context);
+        free(path);
+    }
+    med_names_free(names, n);
+    return status;
+}
+
+med_status med_dir_visit(const char *dir, med_dir_visit_fn *visit, void *context) {
+    return visit_level(dir, true, visit, context);
+}
+
 void med_names_free(char **names, int n_names) {
     for (int i = 0; i < n_names; i++) free(names[i]);
     free(names);

@@ -2,7 +2,7 @@
 #ifndef MED_DATA_DATASET_PARTS_H
 #define MED_DATA_DATASET_PARTS_H
 
-#include <jansson.h>
+#include "base/json.h"
 #include "data/dataset.h"
 
 /* Fill mods from names in any order, with repeats; MED_EFORMAT: a name that no modality can have, or too many. */
@@ -20,8 +20,5 @@ bool med_case_parse_name(const char *file_name, char case_name[256], char mod[ME
 bool med_mod_name_is_valid(const char *mod);
 /* A case's name becomes a folder: no '/', no control characters, no leading '.' or '-', UTF-8, at most 200 bytes. */
 bool med_case_name_is_valid(const char *name);
-
-/* Parse a JSON file; MED_EFORMAT names line and column. */
-MED_CHECK med_status med_json_load(const char *path, json_t **out);
 
 #endif

@@ -35,9 +35,10 @@ static long long file_bytes(const char *dir, const char *name) {
     return n;
 }
 
-static void list_add(found_list *list, const char *dir, const char *file) {
+static med_status list_add(void *context, const char *dir, const char *file) {
+    found_list *list = context;
     found item = {.n_bytes = file_bytes(dir, file)};
-    if (item.n_bytes < 0 || !med_case_parse_name(file, item.case_name, item.mod)) return;
+    if (item.n_bytes < 0 || !med_case_parse_name(file, item.case_name, item.mod)) return MED_OK;
     if (list->n == list->room) {
         list->room = list->room ? 2 * list->room : 64;
         list->item = realloc(list->item, (size_t)list->room * sizeof *list->item);
@@ -46,23 +47,7 @@ static void list_add(found_list *list, const char *dir, const char *file) {
     item.dir = med_strdup(dir);
     item.file = med_strdup(file);
     list->item[list->n++] = item;
-}
-
-static med_status scan(const char *dir, bool is_root, found_list *list) {
-    char **names;
-    int n;
-    MED_TRY(med_dir_list(dir, &names, &n));
-    med_status status = MED_OK;
-    for (int i = 0; i < n && status == MED_OK; i++) {
-        char *path = med_path_join(dir, names[i]);
-        if (!med_path_is_dir(path))
-            list_add(list, dir, names[i]);
-        else if (is_root)
-            status = scan(path, false, list);
-        free(path);
-    }
-    med_names_free(names, n);
-    return status;
+    return MED_OK;
 }
 
 static int compare_found(const void *a, const void *b) {
@@ -115,7 +100,7 @@ static void hash_names(med_dataset *d, const found_list *list) {
 
 med_status med_dataset_scan_folder(med_dataset *d) {
     found_list list = {0};
-    med_status status = scan(d->path, true, &list);
+    med_status status = med_dir_visit(d->path, list_add, &list);
     if (status == MED_OK && list.n == 0)
         status = med_fail(
             MED_EFORMAT,

@@ -29,6 +29,7 @@ typedef struct med_preset {
     /* Turn what is compared into [-1,1] for LPIPS, whole slices, in place; NULL: the preset has none. */
     void (*to_lpips)(const med_slice_pair *pair, double *prediction, double *reference);
     const char *lpips_scale;                        /* that rule in words */
+    int window; /* side of the smallest slice that all its scores are defined on: that of SSIM */
     med_preset_column columns[MED_MAX_COLUMNS + 1]; /* ends with a NULL name */
 } med_preset;
 

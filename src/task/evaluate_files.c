@@ -3,19 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "task/evaluate_work.h"
 
-bool med_found_image_stem(const char *name, char stem[MED_FOUND_NAME]) {
-    static const char *const endings[] = {".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"};
+bool med_found_stem(const char *name, const char *const *endings, char stem[MED_FOUND_NAME]) {
     size_t n = strlen(name);
-    for (size_t e = 0; e < sizeof endings / sizeof *endings; e++) {
-        size_t m = strlen(endings[e]);
-        if (n <= m || n - m >= MED_FOUND_NAME || strcmp(name + n - m, endings[e])) continue;
+    for (; *endings; endings++) {
+        size_t m = strlen(*endings);
+        if (n <= m || n - m >= MED_FOUND_NAME || strcmp(name + n - m, *endings)) continue;
         snprintf(stem, MED_FOUND_NAME, "%.*s", (int)(n - m), name);
         return true;
     }
     return false;
+}
+
+bool med_found_image_stem(const char *name, char stem[MED_FOUND_NAME]) {
+    static const char *const endings[] = {".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", NULL};
+    return med_found_stem(name, endings, stem);
 }
 
 bool med_found_parse_image(const char *name, med_found *out) {
@@ -32,30 +37,26 @@ bool med_found_parse_image(const char *name, med_found *out) {
     return true;
 }
 
-static void add(med_found_list *list, const char *dir, const char *name, med_found_parse *parse) {
-    med_found found = {.path = NULL};
-    if (!parse(name, &found)) return;
-    found.path = dir ? med_path_join(dir, name) : med_strdup(name);
-    list->item = realloc(list->item, sizeof *list->item * (size_t)(list->n + 1));
-    med_assert(list->item != NULL);
-    list->item[list->n++] = found;
+typedef struct scan {
+    med_found_parse *parse;
+    med_found_list *list;
+} scan;
+
+/* Takes the path. */
+static void add(const scan *s, const char *name, char *path) {
+    med_found found = {.path = path};
+    if (!s->parse(name, &found)) {
+        free(path);
+        return;
+    }
+    s->list->item = realloc(s->list->item, sizeof *s->list->item * (size_t)(s->list->n + 1));
+    med_assert(s->list->item != NULL);
+    s->list->item[s->list->n++] = found;
 }
 
-static med_status scan(const char *dir, bool is_root, med_found_parse *parse, med_found_list *list) {
-    char **names;
-    int n;
-    MED_TRY(med_dir_list(dir, &names, &n));
-    med_status status = MED_OK;
-    for (int i = 0; i < n && status == MED_OK; i++) {
-        char *path = med_path_join(dir, names[i]);
-        if (!med_path_is_dir(path))
-            add(list, dir, names[i], parse);
-        else if (is_root)
-            status = scan(path, false, parse, list);
-        free(path);
-    }
-    med_names_free(names, n);
-    return status;
+static med_status add_file(void *context, const char *dir, const char *name) {
+    add(context, name, med_path_join(dir, name));
+    return MED_OK;
 }
 
 static int by_key(const void *a, const void *b) {
@@ -91,15 +92,11 @@ med_status med_found_scan(const char *path, med_found_parse *parse, bool first_w
     *out = (med_found_list){0};
     if (!med_path_exists(path)) return med_fail(MED_EINPUT, "%s: not there", path);
     med_status status = MED_OK;
+    scan s = {parse, out};
     if (med_path_is_dir(path))
-        status = scan(path, true, parse, out);
-    else {
-        add(out, NULL, med_path_base(path), parse);
-        if (out->n) {
-            free(out->item[0].path);
-            out->item[0].path = med_strdup(path);
-        }
-    }
+        status = med_dir_visit(path, add_file, &s);
+    else
+        add(&s, med_path_base(path), med_strdup(path));
     if (status == MED_OK && out->n) qsort(out->item, (size_t)out->n, sizeof *out->item, by_key);
     if (status == MED_OK) status = check_unique(out, first_wins);
     if (status != MED_OK) med_found_free(out);
@@ -118,17 +115,21 @@ const med_found *med_found_get(const med_found_list *list, const char *case_name
     return NULL;
 }
 
+void med_found_missing(const med_found_list *list, const med_found_list *others, json_t *cases) {
+    for (int i = 0; i < list->n; i++) {
+        const char *name = list->item[i].case_name;
+        bool is_new = !i || strcmp(list->item[i - 1].case_name, name), is_there = false;
+        for (int k = 0; k < others->n; k++) is_there |= !strcmp(others->item[k].case_name, name);
+        if (is_new && !is_there) med_evaluation_only_in(cases, name, "");
+    }
+}
+
 med_status med_sidecar_load(const char *image, json_t **out) {
     char stem[MED_FOUND_NAME];
     *out = NULL;
     if (!med_found_image_stem(med_path_base(image), stem)) return MED_OK;
     char *path = med_format("%.*s%s.json", (int)(med_path_base(image) - image), image, stem);
-    med_status status = MED_OK;
-    if (med_path_exists(path)) {
-        json_error_t error;
-        *out = json_load_file(path, 0, &error);
-        if (!*out) status = med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
-    }
+    med_status status = med_path_exists(path) ? med_json_load(path, out) : MED_OK;
     free(path);
     return status;
 }

@@ -69,12 +69,7 @@ static void list_pairs(med_image_judge *j) {
         j->e.n_pairs += is_paired;
         if (!is_paired) med_evaluation_only_in(j->e.only_in_pred, p->case_name, p->key);
     }
-    for (int i = 0; i < j->ref.n; i++) {
-        const char *name = j->ref.item[i].case_name;
-        bool is_new = !i || strcmp(j->ref.item[i - 1].case_name, name), is_judged = false;
-        for (int p = 0; p < j->pred.n; p++) is_judged |= !strcmp(j->pred.item[p].case_name, name);
-        if (is_new && !is_judged) med_evaluation_only_in(j->e.only_in_ref, name, "");
-    }
+    med_found_missing(&j->ref, &j->pred, j->e.only_in_ref);
 }
 
 /* ---- judging ------------------------------------------------------------------------------------------------- */
@@ -122,7 +117,7 @@ static void add_case(med_image_judge *j, const med_image_pair *p, const med_pres
 /* SSIM needs a slice as large as its window: an error for a single image, n/a (with a warning) among many. */
 static med_status check_window(med_image_judge *j, const med_image_pair *p, const med_preset *preset) {
     const int *n = p->reference->grid.n;
-    int window = preset == &med_preset_strict ? 11 : preset == &med_preset_mmhvae ? 7 : 1;
+    int window = preset->window;
     if (n[0] >= window && n[1] >= window) return MED_OK;
     if (j->e.n_pairs == 1)
         return med_fail(MED_EFORMAT, "%s: slices of %d x %d are smaller than the %d x %d window of SSIM (preset %s)",

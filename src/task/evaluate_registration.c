@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "image/csv.h"
@@ -29,22 +30,11 @@ typedef struct judge {
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
 
-static bool cut_ending(const char *name, const char *const *endings, char stem[MED_FOUND_NAME]) {
-    size_t n = strlen(name);
-    for (; *endings; endings++) {
-        size_t m = strlen(*endings);
-        if (n <= m || n - m >= MED_FOUND_NAME || strcmp(name + n - m, *endings)) continue;
-        snprintf(stem, MED_FOUND_NAME, "%.*s", (int)(n - m), name);
-        return true;
-    }
-    return false;
-}
-
 /* CASE-us-to-t2.tfm: case, "us-to-t2". */
 static bool parse_transform(const char *name, med_found *out) {
     static const char *const endings[] = {".json", ".tfm", ".txt", NULL};
     char *to = NULL;
-    if (!cut_ending(name, endings, out->case_name)) return false;
+    if (!med_found_stem(name, endings, out->case_name)) return false;
     for (char *p = out->case_name; (p = strstr(p, "-to-")); p++) to = p;
     if (!to || !to[4]) return false;
     char *dash = to;
@@ -58,8 +48,8 @@ static bool parse_transform(const char *name, med_found *out) {
 /* CASE-MOD.fcsv, CASE-MOD.mrk.json, CASE-landmarks.csv. */
 static bool parse_landmarks(const char *name, med_found *out) {
     static const char *const points[] = {".fcsv", ".mrk.json", NULL}, *const tables[] = {".csv", NULL};
-    bool is_table = cut_ending(name, tables, out->case_name);
-    if (!is_table && !cut_ending(name, points, out->case_name)) return false;
+    bool is_table = med_found_stem(name, tables, out->case_name);
+    if (!is_table && !med_found_stem(name, points, out->case_name)) return false;
     char *dash = strrchr(out->case_name, '-');
     if (!dash || dash == out->case_name || (is_table && strcmp(dash, "-landmarks"))) return false;
     snprintf(out->key, sizeof out->key, "%s", dash + 1);
@@ -87,12 +77,7 @@ static med_status find_files(judge *j) {
         j->e.n_pairs += is_paired;
         if (!is_paired) med_evaluation_only_in(j->e.only_in_pred, j->pred.item[i].case_name, j->pred.item[i].key);
     }
-    for (int i = 0; i < j->ref.n; i++) {
-        const char *name = j->ref.item[i].case_name;
-        bool is_new = !i || strcmp(j->ref.item[i - 1].case_name, name), is_judged = false;
-        for (int p = 0; p < j->pred.n; p++) is_judged |= !strcmp(j->pred.item[p].case_name, name);
-        if (is_new && !is_judged) med_evaluation_only_in(j->e.only_in_ref, name, "");
-    }
+    med_found_missing(&j->ref, &j->pred, j->e.only_in_ref);
     if (j->e.n_pairs) return MED_OK;
     return med_fail(MED_EINPUT, "%s and %s have no case in common: files are paired by name", o->pred, o->ref);
 }
@@ -127,10 +112,9 @@ static med_status read_matrix(const char *path, const json_t *root, med_affine *
 static med_status load_transform(const char *path, med_transform **out) {
     size_t n = strlen(path);
     if (n < 5 || strcmp(path + n - 5, ".json")) return med_transform_load(path, -1, out, NULL);
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
+    json_t *root;
     med_affine matrix;
-    if (!root) return med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
+    MED_TRY(med_json_load(path, &root));
     med_status status = read_matrix(path, root, &matrix);
     json_decref(root);
     MED_TRY(status);

@@ -78,31 +78,21 @@ static med_status read_labels(judge *j) {
     return MED_OK;
 }
 
-/* CASE-label.nii.gz. */
-static bool parse_label(const char *name, med_found *out) {
-    static const char ending[] = "-label";
-    if (!med_found_image_stem(name, out->case_name)) return false;
-    size_t n = strlen(out->case_name), m = strlen(ending);
-    if (n <= m || strcmp(out->case_name + n - m, ending)) return false;
-    out->case_name[n - m] = '\0';
-    strcpy(out->key, "label");
-    return true;
+/* CASE-KEY.nii.gz. */
+static bool parse_key(const char *name, const char *key, med_found *out) {
+    char stem[MED_FOUND_NAME], ending[16];
+    snprintf(ending, sizeof ending, "-%s", key);
+    strcpy(out->key, key);
+    return med_found_image_stem(name, stem) && med_found_stem(stem, (const char *const[]){ending, NULL}, out->case_name);
 }
+
+static bool parse_label(const char *name, med_found *out) { return parse_key(name, "label", out); }
+static bool parse_fov(const char *name, med_found *out) { return parse_key(name, "fov", out); }
 
 /* CASE.nii.gz: a folder of nothing but masks. */
 static bool parse_plain(const char *name, med_found *out) {
     strcpy(out->key, "label");
     return med_found_image_stem(name, out->case_name);
-}
-
-static bool parse_fov(const char *name, med_found *out) {
-    static const char ending[] = "-fov";
-    if (!med_found_image_stem(name, out->case_name)) return false;
-    size_t n = strlen(out->case_name), m = strlen(ending);
-    if (n <= m || strcmp(out->case_name + n - m, ending)) return false;
-    out->case_name[n - m] = '\0';
-    strcpy(out->key, "fov");
-    return true;
 }
 
 static med_status find_masks(const char *path, med_found_list *out) {
@@ -215,22 +205,30 @@ static med_status check_spacing(const char *path, const double spacing_mm[3]) {
 
 /* ---- judging ------------------------------------------------------------------------------------------------- */
 
+/* What all rows of a class share. */
+static med_score row_of(const judge *j, const char *case_name, const char *class_name) {
+    const char *method = j->e.options->method;
+    return (med_score){.case_name = case_name,
+                       .facet = class_name,
+                       .given = "",
+                       .preset = "",
+                       .method = method ? method : "",
+                       .group = med_evaluation_group(&j->e, case_name),
+                       .slice = -1};
+}
+
+static void add_metric(judge *j, med_score row, int m, double value) {
+    char name[32];
+    if (!med_mask_metric_name(m, j->tolerance_mm, j->n_tolerances, name)) return;
+    row.metric = name;
+    row.value = value;
+    row.seen = j->seen_case;
+    med_score_table_add(j->e.cases, &row);
+}
+
 static void add_rows(judge *j, const char *case_name, const char *class_name, const double *value) {
-    const med_evaluate_options *o = j->e.options;
-    for (int m = 0; m < MED_N_MASK_METRICS; m++) {
-        char name[32];
-        if (!med_mask_metric_name(m, j->tolerance_mm, j->n_tolerances, name)) continue;
-        med_score_table_add(j->e.cases, &(med_score){.case_name = case_name,
-                                                     .facet = class_name,
-                                                     .given = "",
-                                                     .preset = "",
-                                                     .method = o->method ? o->method : "",
-                                                     .metric = name,
-                                                     .value = value[m],
-                                                     .group = med_evaluation_group(&j->e, case_name),
-                                                     .seen = j->seen_case,
-                                                     .slice = -1});
-    }
+    med_score row = row_of(j, case_name, class_name);
+    for (int m = 0; m < MED_N_MASK_METRICS; m++) add_metric(j, row, m, value[m]);
 }
 
 /* One label of one case. */
@@ -281,26 +279,12 @@ static const char *class_of(int label, char text[16]) {
 
 /* Mean of every metric over labels present in either mask, n/a left out. */
 static void add_mean_row(judge *j, const char *case_name, const double *values, int n_labels) {
-    double mean[MED_N_MASK_METRICS], column[MAX_LABELS];
-    for (int m = 0; m < MED_N_MASK_METRICS; m++) {
-        for (int l = 0; l < n_labels; l++) column[l] = values[l * MED_N_MASK_METRICS + m];
-        mean[m] = med_summarise(column, n_labels).mean;
-    }
-    const med_evaluate_options *o = j->e.options;
+    double column[MAX_LABELS];
+    med_score row = row_of(j, case_name, "mean");
     for (int m = MED_MASK_DICE; m < MED_N_MASK_METRICS; m++) {
-        char name[32];
         if (m >= MED_MASK_SURFACE_REF && m <= MED_MASK_SURFACE_PRED) continue;
-        if (!med_mask_metric_name(m, j->tolerance_mm, j->n_tolerances, name)) continue;
-        med_score_table_add(j->e.cases, &(med_score){.case_name = case_name,
-                                                     .facet = "mean",
-                                                     .given = "",
-                                                     .preset = "",
-                                                     .method = o->method ? o->method : "",
-                                                     .metric = name,
-                                                     .value = mean[m],
-                                                     .group = med_evaluation_group(&j->e, case_name),
-                                                     .seen = j->seen_case,
-                                                     .slice = -1});
+        for (int l = 0; l < n_labels; l++) column[l] = values[l * MED_N_MASK_METRICS + m];
+        add_metric(j, row, m, med_summarise(column, n_labels).mean);
     }
 }
 
@@ -340,12 +324,7 @@ static med_status judge_slices(judge *j, const char *case_name, const med_volume
     uint8_t *in_p = mask_of(p, label), *in_r = mask_of(r, label);
     size_t plane = (size_t)r->grid.n[0] * (size_t)r->grid.n[1];
     char class_name[16];
-    med_score row = {.case_name = case_name,
-                     .facet = class_of(label, class_name),
-                     .given = "",
-                     .preset = "",
-                     .method = j->e.options->method ? j->e.options->method : "",
-                     .group = med_evaluation_group(&j->e, case_name)};
+    med_score row = row_of(j, case_name, class_of(label, class_name));
     med_status status = MED_OK;
     for (int k = 0; k < r->grid.n[2] && status == MED_OK; k++) {
         med_mask_pair masks = {

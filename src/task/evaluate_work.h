@@ -23,7 +23,11 @@ typedef bool med_found_parse(const char *name, med_found *out);
 MED_CHECK med_status med_found_scan(const char *path, med_found_parse *parse, bool first_wins, med_found_list *out);
 void med_found_free(med_found_list *list);
 const med_found *med_found_get(const med_found_list *list, const char *case_name, const char *key); /* NULL: none */
-/* Name without the ending of an image (.nii.gz, .nii, .nrrd, .nhdr, .mha, .mhd); false: another ending. */
+/* Cases of `list` that `others` has no file of, as med_evaluation_only_in lists them. */
+void med_found_missing(const med_found_list *list, const med_found_list *others, json_t *cases);
+/* Name without one of these endings (NULL-terminated); false: another ending. */
+bool med_found_stem(const char *name, const char *const *endings, char stem[MED_FOUND_NAME]);
+/* The same for the ending of an image (.nii.gz, .nii, .nrrd, .nhdr, .mha, .mhd); false: another ending. */
 bool med_found_image_stem(const char *name, char stem[MED_FOUND_NAME]);
 /* CASE-MOD.nii.gz, as a data set names images; false for labels, fields of view, targets, standard deviations. */
 med_found_parse med_found_parse_image;
@@ -50,7 +54,7 @@ MED_CHECK med_status med_evaluation_failed(med_evaluation *e, const char *case_n
 void med_evaluation_only_in(json_t *list, const char *case_name, const char *key); /* key "": the case */
 void med_evaluation_warn(med_evaluation *e, const char *format, ...) MED_PRINTF(2, 3);
 const char *med_evaluation_group(const med_evaluation *e, const char *case_name); /* "" none */
-/* Summarise, write, fill the report; frees what `e` holds also on failure. `kind` names summary.json's "kind". */
+/* Summarise, write, fill the report. `kind` names summary.json's "kind". */
 MED_CHECK med_status med_evaluation_finish(med_evaluation *e, const char *kind, json_t *report, char **table);
 void med_evaluation_free(med_evaluation *e);
 

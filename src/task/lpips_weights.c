@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/json.h"
 #include "base/memory.h"
 #include "engine/weights.h"
 
@@ -113,10 +114,9 @@ static med_status check_pair(const char *path, const json_t *root, const med_lpi
 }
 
 static med_status verify(const char *path, const med_lpips *m, json_t *report) {
-    json_error_t error;
     double distance = NAN;
-    json_t *root = json_load_file(path, 0, &error);
-    if (!root) return med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
+    json_t *root;
+    MED_TRY(med_json_load(path, &root));
     med_status status = check_pair(path, root, m, &distance);
     json_decref(root);
     if (status == MED_OK) json_object_set_new(report, "verified", json_real(distance));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -270,9 +271,7 @@ static char *sheets_beside(const char *data) {
 
 static med_status load_manifest(job *b) {
     char *path = med_path_join(b->d->path, "manifest.json");
-    json_error_t error;
-    b->manifest = json_load_file(path, 0, &error);
-    med_status status = b->manifest ? MED_OK : med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
+    med_status status = med_json_load(path, &b->manifest);
     free(path);
     return status;
 }

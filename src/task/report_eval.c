@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "task/compare_methods.h"
@@ -48,11 +49,7 @@ static char *name_of(const char *path) {
 
 static med_status read_summary(evaluation *e) {
     char *path = med_path_is_dir(e->path) ? med_path_join(e->path, "summary.json") : NULL;
-    json_error_t error;
-    if (path && med_path_exists(path)) e->summary = json_load_file(path, 0, &error);
-    med_status status = MED_OK;
-    if (path && med_path_exists(path) && !e->summary)
-        status = med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
+    med_status status = path && med_path_exists(path) ? med_json_load(path, &e->summary) : MED_OK;
     free(path);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "task/report_curves.h"
@@ -14,12 +15,8 @@
 
 static med_status read_run(const char *run, json_t **out) {
     char *path = med_path_join(run, "run.json");
-    json_error_t error;
-    *out = json_load_file(path, 0, &error);
-    med_status status = MED_OK;
-    if (!*out)
-        status = med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
-    else if (!json_is_object(*out)) {
+    med_status status = med_json_load(path, out);
+    if (status == MED_OK && !json_is_object(*out)) {
         status = med_fail(MED_EFORMAT, "%s: expected a JSON object", path);
         json_decref(*out);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "task/report_work.h"
@@ -70,12 +71,9 @@ static void name_item(item *it, const char *stem) {
 
 static med_status read_item(const char *dir, const char *name, item_list *list) {
     char *path = med_path_join(dir, name), *stem = med_format("%.*s", (int)strlen(name) - 5, name);
-    json_error_t error;
-    item it = {.sidecar = json_load_file(path, 0, &error)};
-    med_status status = MED_OK;
-    if (!it.sidecar)
-        status = med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
-    else if (json_is_array(json_object_get(it.sidecar, "given")) && (it.image = image_beside(dir, stem))) {
+    item it = {0};
+    med_status status = med_json_load(path, &it.sidecar);
+    if (status == MED_OK && json_is_array(json_object_get(it.sidecar, "given")) && (it.image = image_beside(dir, stem))) {
         name_item(&it, stem);
         list->items[list->n++] = it;
         it.sidecar = NULL;

@@ -33,11 +33,8 @@ static med_status save_sidecar(const med_synth_config *c, const char *case_name,
                               "modality", mod, "input", "path", full ? full : from, "sha256", hex, "harmonisation",
                               harmonisation, "scale", scale->name, "range", scale->lo, scale->hi, "background", scale->lo,
                               "medley", MEDLEY_VERSION);
-        char *text = json_dumps(j, JSON_INDENT(2)), *path = med_synth_path(c, case_name, mod, med_synth_endings[2]);
-        status = med_file_write(path, text ? text : "{}", text ? strlen(text) : 2);
+        status = med_synth_sidecar_save(c, case_name, mod, j);
         json_decref(j);
-        free(text);
-        free(path);
     }
     free(full);
     return status;

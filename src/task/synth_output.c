@@ -88,16 +88,21 @@ static json_t *describe(const med_synth_config *c, const med_synth_model *m, con
     return j;
 }
 
-static med_status save_sidecar(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image,
-                               const med_synth_scale *scale) {
-    json_t *sidecar = describe(c, m, image, scale);
+med_status med_synth_sidecar_save(const med_synth_config *c, const char *case_name, const char *mod, const json_t *sidecar) {
     char *text = json_dumps(sidecar, JSON_INDENT(2)), *line = med_format("%s\n", text ? text : "{}");
-    json_decref(sidecar);
-    free(text);
-    char *path = med_synth_path(c, image->case_name, image->mod, med_synth_endings[2]);
+    char *path = med_synth_path(c, case_name, mod, med_synth_endings[2]);
     med_status status = med_file_write(path, line, strlen(line));
     free(path);
     free(line);
+    free(text);
+    return status;
+}
+
+static med_status save_sidecar(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image,
+                               const med_synth_scale *scale) {
+    json_t *sidecar = describe(c, m, image, scale);
+    med_status status = med_synth_sidecar_save(c, image->case_name, image->mod, sidecar);
+    json_decref(sidecar);
     return status;
 }
 

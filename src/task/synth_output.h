@@ -24,6 +24,10 @@ typedef struct med_synth_image {
 extern const char *const med_synth_endings[3]; /* ".nii.gz", "-sd.nii.gz", ".json" */
 char *med_synth_path(const med_synth_config *c, const char *case_name, const char *mod, const char *ending);
 
+/* OUT/CASE-MOD.json. */
+MED_CHECK med_status med_synth_sidecar_save(const med_synth_config *c, const char *case_name, const char *mod,
+                                            const json_t *sidecar);
+
 MED_CHECK med_status med_synth_image_save(const med_synth_config *c, const med_synth_model *m,
                                           const med_synth_image *image);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "task/report_curves.h"
 
@@ -93,9 +94,7 @@ static med_status parse_record(const char *path, json_t *json, med_train_record 
 }
 
 static med_status read_record(med_train_run *run, const char *path, med_train_record *record) {
-    json_error_t error;
-    run->record = json_load_file(path, 0, &error);
-    if (!run->record) return med_fail(MED_EFORMAT, "%s:%d: %s", path, error.line, error.text);
+    MED_TRY(med_json_load(path, &run->record));
     return parse_record(path, run->record, record);
 }
 
