@@ -129,17 +129,6 @@ static med_status write_files(const med_evaluation *e, const json_t *report) {
     return save(out, "summary.json", report);
 }
 
-static int n_distinct_cases(const med_score_table *t, bool is_seen_only) {
-    int n = 0;
-    const char *last = "";
-    for (int i = 0; i < t->n; i++) {
-        if (is_seen_only && !med_seen_is_biased(t->row[i].seen)) continue;
-        n += strcmp(last, t->row[i].case_name) != 0;
-        last = t->row[i].case_name;
-    }
-    return n;
-}
-
 /* What a report needs to load the same images again. */
 static json_t *options_to_json(const med_evaluate_options *o) {
     json_t *given = json_array();
@@ -158,8 +147,8 @@ static void fill_report(const med_evaluation *e, const char *kind, const med_sco
     json_object_set_new(report, "ref", json_string(o->ref));
     if (o->out) json_object_set_new(report, "out", json_string(o->out));
     json_object_set_new(report, "options", options_to_json(o));
-    json_object_set_new(report, "n_cases", json_integer(n_distinct_cases(e->cases, false)));
-    json_object_set_new(report, "n_seen_in_training", json_integer(n_distinct_cases(e->cases, true)));
+    json_object_set_new(report, "n_cases", json_integer(med_score_n_cases(e->cases, false)));
+    json_object_set_new(report, "n_seen_in_training", json_integer(med_score_n_cases(e->cases, true)));
     json_object_set_new(report, "includes_seen", json_boolean(o->includes_seen));
     json_object_set_new(report, "interval",
                         json_pack("{s:s, s:i, s:I}", "method", o->is_bca ? "bootstrap, BCa" : "bootstrap, percentile",
@@ -210,9 +199,9 @@ med_status med_evaluation_finish(med_evaluation *e, const char *kind, json_t *re
     free(cells);
     tell_singles(e->only_in_pred, o->pred);
     tell_singles(e->only_in_ref, o->ref);
-    int n_seen = n_distinct_cases(e->cases, true);
+    int n_seen = med_score_n_cases(e->cases, true), n_cases = med_score_n_cases(e->cases, false);
     *table = med_format("%s%d case%s%s; 95 %% interval of the mean: %s of cases, %d draws, seed %llu%s\n", text,
-                        n_distinct_cases(e->cases, false), n_distinct_cases(e->cases, false) == 1 ? "" : "s",
+                        n_cases, n_cases == 1 ? "" : "s",
                         is_pooled ? ", slices pooled (no interval: slices of a case are not independent)" : "",
                         o->is_bca ? "BCa bootstrap" : "percentile bootstrap", MED_BOOTSTRAP_DRAWS,
                         (unsigned long long)o->seed,

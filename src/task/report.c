@@ -9,8 +9,6 @@
 #include "task/report_style.h"
 #include "task/report_work.h"
 
-static med_score_rules rules_of(const med_report_work *work) { return (med_score_rules){.seed = work->options->seed}; }
-
 /* ---- the page ------------------------------------------------------------------------------------------------ */
 
 static void write_facts(const med_report_work *work, med_text *page) {
@@ -25,22 +23,11 @@ static void write_facts(const med_report_work *work, med_text *page) {
     med_text_put(page, "</dl>\n");
 }
 
-static int n_cases_of(const med_score_table *t) {
-    int n = 0;
-    for (int i = 0; i < t->n; i++) {
-        bool is_new = true;
-        for (int k = 0; k < i && is_new; k++) is_new = strcmp(t->row[k].case_name, t->row[i].case_name) != 0;
-        n += is_new;
-    }
-    return n;
-}
-
 /* Evaluations: what was judged, and the headline table. */
 static void write_eval_head(const med_report_work *work, med_text *page) {
     static const char *const titles[] = {"Synthetic images beside true ones", "Masks beside true ones",
                                          "Registrations by landmarks"};
-    med_score_rules rules = rules_of(work);
-    int n = n_cases_of(work->scores);
+    int n = med_score_n_cases(work->scores, false);
     med_text_add(page, "<p class=\"kicker\">medley report</p>\n<h1>%s</h1>\n<p class=\"lead\">%d case%s.</p>\n",
                  titles[work->scores->kind], n, n == 1 ? "" : "s");
     if (work->scores->kind == MED_SCORE_IMAGES)
@@ -49,7 +36,7 @@ static void write_eval_head(const med_report_work *work, med_text *page) {
                      "them; they show what is likely, not what is there, and are not for diagnosis.</p>\n");
     med_text_append(page, &work->warnings);
     med_text_put(page, "<h2>Scores</h2>\n");
-    med_report_headline(work->scores, &rules, page);
+    med_report_headline(work->scores, work->cells, work->n_cells, page);
     med_text_put(
         page, "<p class=\"note\">Mean &plusmn; standard deviation over cases, and the 95 % bootstrap interval of the "
               "mean (from 5 cases on). Cases that a model has seen in training (column seen) are left out. "
@@ -57,9 +44,8 @@ static void write_eval_head(const med_report_work *work, med_text *page) {
 }
 
 static void write_plots(const med_report_work *work, med_text *page) {
-    med_score_rules rules = rules_of(work);
     med_text_put(page, "<h2>Every case</h2>\n");
-    med_report_heat(work->scores, &rules, page);
+    med_report_heat(work->scores, work->cells, work->n_cells, page);
     med_report_boxes(work->scores, false, page);
     med_report_paired(work->scores, false, page);
     med_report_bland_altman(work->scores, page);
@@ -153,13 +139,9 @@ static med_status save_page(const med_report_work *work) {
 /* ---- the summary --------------------------------------------------------------------------------------------- */
 
 static med_status summarise_eval(const med_report_work *work, json_t *json, char **summary) {
-    med_score_rules rules = rules_of(work);
-    int n;
-    med_score_cell *cells = med_score_summarise(work->scores, &rules, &n);
-    json_object_set_new(json, "n_cases", json_integer(n_cases_of(work->scores)));
-    json_object_set_new(json, "cells", med_score_cells_to_json(work->scores, cells, n));
-    *summary = med_score_cells_to_text(work->scores, cells, n);
-    free(cells);
+    json_object_set_new(json, "n_cases", json_integer(med_score_n_cases(work->scores, false)));
+    json_object_set_new(json, "cells", med_score_cells_to_json(work->scores, work->cells, work->n_cells));
+    *summary = med_score_cells_to_text(work->scores, work->cells, work->n_cells);
     return MED_OK;
 }
 
@@ -181,6 +163,7 @@ static void work_free(med_report_work *work) {
     med_text *texts[] = {&work->facts, &work->warnings, &work->curves, &work->pictures, &work->sections};
     for (int t = 0; t < 5; t++) med_text_free(texts[t]);
     med_score_table_free(work->scores);
+    free(work->cells);
     med_table_free(work->table);
     med_opponents_free(work->opponents);
     med_dataset_free(work->data);
@@ -217,9 +200,10 @@ med_status med_report_write(const med_report_options *options, json_t *json, cha
     *summary = NULL;
     for (int i = 0; i < 3; i++) MED_TRY(check_writable(outputs[i]));
     med_status status = gather(&work);
+    if (status == MED_OK)
+        work.cells = med_score_summarise(work.scores, &(med_score_rules){.seed = o.seed}, &work.n_cells);
     if (status == MED_OK) status = save_page(&work);
-    med_score_rules rules = rules_of(&work);
-    if (status == MED_OK) status = med_report_save_tables(work.scores, &rules, o.latex, o.csv);
+    if (status == MED_OK) status = med_report_save_tables(work.scores, work.cells, work.n_cells, o.latex, o.csv);
     if (status == MED_OK) status = summarise(&work, json, summary);
     work_free(&work);
     return status;

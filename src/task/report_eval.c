@@ -32,7 +32,7 @@ typedef struct gathering {
 bool med_report_is_eval(const char *path) {
     size_t n = strlen(path);
     if (!med_path_is_dir(path)) return n > 4 && !strcmp(path + n - 4, ".csv") && med_path_exists(path);
-    char *csv = med_path_join(path, "per_case.csv");
+    char *csv = med_score_table_path(path);
     bool is_there = med_path_exists(csv);
     free(csv);
     return is_there;
@@ -66,7 +66,7 @@ static med_status read_all(gathering *g) {
             return med_fail(MED_EINPUT,
                             "%s: no per_case.csv: several arguments must all be folders of medley evaluate -o",
                             e->path);
-        e->csv = med_path_is_dir(e->path) ? med_path_join(e->path, "per_case.csv") : med_strdup(e->path);
+        e->csv = med_score_table_path(e->path);
         e->method = g->n > 1 ? name_of(e->path) : med_strdup("");
         e->first = g->work->scores->n;
         MED_TRY(med_score_table_load(g->work->scores, e->csv, e->method));
@@ -207,10 +207,6 @@ static med_status draw_pair(med_report_work *work, const med_image_pair *p, cons
     return status;
 }
 
-static bool is_same_series(const med_score *a, const med_score *b) {
-    return !strcmp(a->facet, b->facet) && !strcmp(a->given, b->given) && !strcmp(a->method, b->method);
-}
-
 static int by_value(const void *a, const void *b) {
     const med_score *x = *(const med_score *const *)a, *y = *(const med_score *const *)b;
     return x->value < y->value ? -1 : x->value > y->value;
@@ -233,7 +229,7 @@ static med_status draw_series(med_report_work *work, med_image_judge *judge, con
     const med_score **sorted = med_alloc(sizeof *sorted * (size_t)(t->n + 1));
     int n = 0, n_turns = work->options->n_pictured;
     for (int i = e->first; i < e->end; i++)
-        if (med_report_counts(&t->row[i], m, true) && is_same_series(&t->row[i], series)) sorted[n++] = &t->row[i];
+        if (med_report_counts(&t->row[i], m, true) && med_score_same_series(&t->row[i], series)) sorted[n++] = &t->row[i];
     qsort(sorted, (size_t)n, sizeof *sorted, by_value);
     if (n_turns > n) n_turns = n;
     med_status status = MED_OK;
@@ -289,7 +285,7 @@ static med_status draw_evaluation(med_report_work *work, const evaluation *e) {
     }
     for (int i = e->first; i < e->end && n < MAX_PICTURED; i++) {
         bool is_new = med_report_counts(&t->row[i], shown[0], true);
-        for (int k = 0; k < n && is_new; k++) is_new = !is_same_series(series[k], &t->row[i]);
+        for (int k = 0; k < n && is_new; k++) is_new = !med_score_same_series(series[k], &t->row[i]);
         if (is_new) series[n++] = &t->row[i];
     }
     med_image_judge judge;

@@ -10,17 +10,13 @@ enum { WIDTH = 640, LABEL = 210, ROW = 28, SIDE = 420, HIGH = 300, MAX_SERIES = 
 
 static bool is_same(const char *a, const char *b) { return !strcmp(a, b); }
 
-static bool is_of_series(const med_score *a, const med_score *b) {
-    return is_same(a->facet, b->facet) && is_same(a->given, b->given) && is_same(a->method, b->method);
-}
-
 /* First rows of the series (facet, given, method) that have a value of this metric. */
 static int list_series(const med_score_table *t, const med_report_metric *m, bool includes_seen,
                        const med_score *out[MAX_SERIES]) {
     int n = 0;
     for (int i = 0; i < t->n && n < MAX_SERIES; i++) {
         bool is_new = med_report_counts(&t->row[i], m, includes_seen);
-        for (int k = 0; k < n && is_new; k++) is_new = !is_of_series(out[k], &t->row[i]);
+        for (int k = 0; k < n && is_new; k++) is_new = !med_score_same_series(out[k], &t->row[i]);
         if (is_new) out[n++] = &t->row[i];
     }
     return n;
@@ -35,12 +31,6 @@ static void limits(const med_score_table *t, const med_report_metric *m, bool in
     *lo -= margin, *hi += margin;
 }
 
-static void number(med_text *html, const char *metric, double value) {
-    char text[32];
-    med_score_format(text, metric, value);
-    med_text_put(html, text);
-}
-
 static void text_at(med_text *html, double x, double y, const char *anchor, const char *text) {
     med_text_add(html, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
     med_text_escape(html, text);
@@ -51,7 +41,7 @@ static void point(med_text *html, double x, double y, const med_score *row) {
     med_text_add(html, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>", x, y);
     med_text_escape(html, row->case_name);
     med_text_put(html, ": ");
-    number(html, row->metric, row->value);
+    med_report_number(html, row->metric, row->value);
     med_text_put(html, "</title></circle>");
 }
 
@@ -77,7 +67,7 @@ static void box_row(const med_score_table *t, const med_report_metric *m, bool i
     text_at(html, LABEL - 8, y + 4, "end", label);
     free(label);
     for (int i = 0; i < t->n; i++)
-        if (med_report_counts(&t->row[i], m, includes_seen) && is_of_series(&t->row[i], series))
+        if (med_report_counts(&t->row[i], m, includes_seen) && med_score_same_series(&t->row[i], series))
             values[n++] = t->row[i].value;
     med_summary sum = med_summarise(values, n);
     double q25 = place(s, sum.q25), q75 = place(s, sum.q75), middle = place(s, sum.median);
@@ -86,7 +76,7 @@ static void box_row(const med_score_table *t, const med_report_metric *m, bool i
                  "height=\"16\"/><path class=\"median\" d=\"M%.1f %.1fv16\"/>",
                  place(s, sum.min), y, place(s, sum.max), q25, y - 8, fmax(q75 - q25, 0.5), middle, y - 8);
     for (int i = 0, at = 0; i < t->n; i++)
-        if (med_report_counts(&t->row[i], m, includes_seen) && is_of_series(&t->row[i], series)) {
+        if (med_report_counts(&t->row[i], m, includes_seen) && med_score_same_series(&t->row[i], series)) {
             point(html, place(s, t->row[i].value), y + (at * 5 % 11 - 5) * 0.9,
                   &t->row[i]); /* apart, but the same every time */
             at++;
@@ -135,7 +125,7 @@ typedef struct column { /* one place on the horizontal axis */
 static const med_score *row_of(const med_score_table *t, const char *preset, const column *c, const char *case_name) {
     for (int i = 0; i < t->n; i++)
         if (is_same(t->row[i].case_name, case_name) && is_same(t->row[i].metric, c->metric) &&
-            is_same(t->row[i].preset, preset) && is_of_series(&t->row[i], c->series))
+            is_same(t->row[i].preset, preset) && med_score_same_series(&t->row[i], c->series))
             return &t->row[i];
     return NULL;
 }
@@ -145,7 +135,7 @@ static void paired_chart(const med_score_table *t, const med_report_metric *m, b
     scale y = {.lo = INFINITY, .hi = -INFINITY, .from = HIGH - 40, .to = 12};
     for (int i = 0; i < t->n; i++)
         for (int c = 0; c < n; c++) {
-            bool is_shown = is_of_series(&t->row[i], columns[c].series) &&
+            bool is_shown = med_score_same_series(&t->row[i], columns[c].series) &&
                             is_same(t->row[i].metric, columns[c].metric) && is_same(t->row[i].preset, m->preset) &&
                             isfinite(t->row[i].value);
             if (is_shown) y.lo = fmin(y.lo, t->row[i].value), y.hi = fmax(y.hi, t->row[i].value);
@@ -166,7 +156,7 @@ static void paired_chart(const med_score_table *t, const med_report_metric *m, b
     }
     for (int i = 0; i < t->n; i++) { /* a line per case, drawn at its row of the first column */
         const med_score *row = &t->row[i];
-        if (!is_of_series(row, columns[0].series) || !is_same(row->metric, columns[0].metric) ||
+        if (!med_score_same_series(row, columns[0].series) || !is_same(row->metric, columns[0].metric) ||
             !is_same(row->preset, m->preset))
             continue;
         const med_score *last = NULL;
@@ -212,9 +202,11 @@ void med_report_paired(const med_score_table *t, bool includes_seen, med_text *h
 
 /* ---- Bland-Altman -------------------------------------------------------------------------------------------- */
 
+static const med_report_metric volume = {"", "volume_error_ml", "volume", 0};
+
 static double value_of(const med_score_table *t, const med_score *like, const char *metric) {
     for (int i = 0; i < t->n; i++)
-        if (is_same(t->row[i].case_name, like->case_name) && is_of_series(&t->row[i], like) &&
+        if (is_same(t->row[i].case_name, like->case_name) && med_score_same_series(&t->row[i], like) &&
             is_same(t->row[i].metric, metric))
             return t->row[i].value;
     return NAN;
@@ -228,12 +220,11 @@ static double mean_volume(const med_score_table *t, const med_score *row) {
 }
 
 static void bland_altman_of(const med_score_table *t, const med_score *series, med_text *html) {
-    static const med_report_metric volume = {"", "volume_error_ml", "volume", 0};
     double *mean = med_alloc(sizeof(double) * 2 * (size_t)(t->n + 1)), *difference = mean + t->n;
     const med_score **row = med_alloc(sizeof *row * (size_t)(t->n + 1));
     int n = 0;
     for (int i = 0; i < t->n; i++) {
-        if (!med_report_counts(&t->row[i], &volume, false) || !is_of_series(&t->row[i], series)) continue;
+        if (!med_report_counts(&t->row[i], &volume, false) || !med_score_same_series(&t->row[i], series)) continue;
         mean[n] = mean_volume(t, &t->row[i]);
         difference[n] = t->row[i].value;
         row[n] = &t->row[i];
@@ -267,7 +258,6 @@ static void bland_altman_of(const med_score_table *t, const med_score *series, m
 }
 
 void med_report_bland_altman(const med_score_table *t, med_text *html) {
-    static const med_report_metric volume = {"", "volume_error_ml", "volume", 0};
     const med_score *series[MAX_SERIES];
     int n = t->kind == MED_SCORE_SEGMENTATION ? list_series(t, &volume, false, series) : 0;
     med_text_put(html, "<div class=\"curves\">\n");

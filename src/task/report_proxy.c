@@ -19,12 +19,8 @@ typedef struct proxy {
     json_t *unpaired;
 } proxy;
 
-static char *csv_of(const char *path) {
-    return med_path_is_dir(path) ? med_path_join(path, "per_case.csv") : med_strdup(path);
-}
-
 static med_status load_one(proxy *p, const char *path) {
-    char *csv = csv_of(path), *copy = med_strdup(path), *name = med_strdup(basename(copy));
+    char *csv = med_score_table_path(path), *copy = med_strdup(path), *name = med_strdup(basename(copy));
     med_score_table *probe = med_score_table_create(MED_SCORE_IMAGES), **to;
     med_status status = med_score_table_load(probe, csv, name);
     if (status == MED_OK) {

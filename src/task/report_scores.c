@@ -58,30 +58,24 @@ char *med_report_label(const med_score *row, bool with_facet) {
 
 /* ---- headline ------------------------------------------------------------------------------------------------ */
 
-typedef struct cells {
+typedef struct cells { /* borrowed */
     int n;
-    med_score_cell *item;
+    const med_score_cell *item;
 } cells;
-
-static bool has_same_row(const med_score_cell *a, const med_score_cell *b) {
-    return a->is_grouped == b->is_grouped && is_same(a->key.group, b->key.group) &&
-           is_same(a->key.facet, b->key.facet) && is_same(a->key.given, b->key.given) &&
-           is_same(a->key.method, b->key.method);
-}
 
 static bool is_first_of_row(const cells *c, int i) {
     for (int k = 0; k < i; k++)
-        if (has_same_row(&c->item[k], &c->item[i])) return false;
+        if (med_score_same_heading(&c->item[k], &c->item[i])) return false;
     return true;
 }
 
 static const med_score_cell *find(const cells *c, const med_score_cell *row, const med_report_metric *m) {
     for (int i = 0; i < c->n; i++)
-        if (has_same_row(&c->item[i], row) && is_of(&c->item[i].key, m)) return &c->item[i];
+        if (med_score_same_heading(&c->item[i], row) && is_of(&c->item[i].key, m)) return &c->item[i];
     return NULL;
 }
 
-static void put_number(med_text *html, const char *metric, double value) {
+void med_report_number(med_text *html, const char *metric, double value) {
     char text[32];
     med_score_format(text, metric, value);
     med_text_put(html, text);
@@ -94,16 +88,16 @@ static void value_to_html(const med_score_cell *c, med_text *html) {
     }
     const char *metric = c->key.metric;
     med_text_put(html, "<td class=\"first\">");
-    put_number(html, metric, c->summary.mean);
+    med_report_number(html, metric, c->summary.mean);
     if (isfinite(c->summary.sd)) {
         med_text_put(html, " &plusmn; ");
-        put_number(html, metric, c->summary.sd);
+        med_report_number(html, metric, c->summary.sd);
     }
     if (isfinite(c->interval.low)) {
         med_text_put(html, "<small>95 %: ");
-        put_number(html, metric, c->interval.low);
+        med_report_number(html, metric, c->interval.low);
         med_text_put(html, " to ");
-        put_number(html, metric, c->interval.high);
+        med_report_number(html, metric, c->interval.high);
         med_text_put(html, "</small>");
     }
     if (c->summary.n_na || c->summary.n_inf)
@@ -137,7 +131,7 @@ static void every_metric(const cells *c, med_text *html) {
         med_text_add(html, "<td>%s %s</td>", x->key.preset, x->key.metric);
         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
             med_text_put(html, "<td>");
-            put_number(html, x->key.metric, values[v]);
+            med_report_number(html, x->key.metric, values[v]);
             med_text_put(html, "</td>");
         }
         med_text_add(html, "<td>%d</td><td>%d</td><td>%d</td><td>%d</td></tr>\n", s->n, s->n_na, s->n_inf, x->n_seen);
@@ -145,11 +139,10 @@ static void every_metric(const cells *c, med_text *html) {
     med_text_put(html, "</tbody></table></div></details>\n");
 }
 
-void med_report_headline(const med_score_table *t, const med_score_rules *rules, med_text *html) {
+void med_report_headline(const med_score_table *t, const med_score_cell *items, int n_items, med_text *html) {
     const med_report_metric *shown[MED_MAX_REPORT_METRICS];
     int n_shown = med_report_metrics(t, shown);
-    cells c;
-    c.item = med_score_summarise(t, rules, &c.n);
+    cells c = {n_items, items};
     med_text_put(html, "<div class=\"wide\"><table>\n<thead><tr><th></th><th>cases</th><th>seen</th>");
     for (int m = 0; m < n_shown; m++)
         med_text_add(html, "<th scope=\"col\" class=\"first\">%s%s</th>", shown[m]->title,
@@ -168,7 +161,6 @@ void med_report_headline(const med_score_table *t, const med_score_rules *rules,
     }
     med_text_put(html, "</tbody></table></div>\n");
     every_metric(&c, html);
-    free(c.item);
 }
 
 /* ---- heat ---------------------------------------------------------------------------------------------------- */
@@ -178,74 +170,87 @@ static bool has_same_inputs(const med_score *a, const med_score *b) {
 }
 
 /* Rows: inputs and methods; columns: facets; of the cells over all cases with this metric. */
-static void heat_of(const cells *c, const med_report_metric *m, med_text *html) {
-    const med_score_cell **rows = med_alloc(sizeof *rows * (size_t)(c->n + 1)),
-                         **cols = med_alloc(sizeof *cols * (size_t)(c->n + 1));
-    int n_rows = 0, n_cols = 0;
-    double lo = INFINITY, hi = -INFINITY;
-    for (int i = 0; i < c->n; i++) {
-        const med_score_cell *x = &c->item[i];
-        if (x->is_grouped || !is_of(&x->key, m)) continue;
+typedef struct heat {
+    const cells *cells;
+    const med_report_metric *metric;
+    const med_score_cell **rows, **cols; /* the first cell of each */
+    int n_rows, n_cols;
+    double lo, hi;
+} heat;
+
+static bool is_in_heat(const heat *h, const med_score_cell *x) { return !x->is_grouped && is_of(&x->key, h->metric); }
+
+static void lay_out(heat *h) {
+    for (int i = 0; i < h->cells->n; i++) {
+        const med_score_cell *x = &h->cells->item[i];
+        if (!is_in_heat(h, x)) continue;
         bool is_new_row = true, is_new_col = true;
-        for (int r = 0; r < n_rows; r++) is_new_row &= !has_same_inputs(&rows[r]->key, &x->key);
-        for (int k = 0; k < n_cols; k++) is_new_col &= !is_same(cols[k]->key.facet, x->key.facet);
-        if (is_new_row) rows[n_rows++] = x;
-        if (is_new_col) cols[n_cols++] = x;
-        if (isfinite(x->summary.mean)) lo = fmin(lo, x->summary.mean), hi = fmax(hi, x->summary.mean);
+        for (int r = 0; r < h->n_rows; r++) is_new_row &= !has_same_inputs(&h->rows[r]->key, &x->key);
+        for (int k = 0; k < h->n_cols; k++) is_new_col &= !is_same(h->cols[k]->key.facet, x->key.facet);
+        if (is_new_row) h->rows[h->n_rows++] = x;
+        if (is_new_col) h->cols[h->n_cols++] = x;
+        if (isfinite(x->summary.mean)) h->lo = fmin(h->lo, x->summary.mean), h->hi = fmax(h->hi, x->summary.mean);
     }
-    if (n_rows * n_cols > 1) {
+}
+
+static void heat_cell(const heat *h, const med_score_cell *row, const med_score_cell *col, med_text *html) {
+    const med_score_cell *at = NULL;
+    for (int i = 0; i < h->cells->n && !at; i++) {
+        const med_score_cell *x = &h->cells->item[i];
+        if (is_in_heat(h, x) && has_same_inputs(&x->key, &row->key) && is_same(x->key.facet, col->key.facet)) at = x;
+    }
+    if (!at || !isfinite(at->summary.mean)) {
+        med_text_put(html, "<td></td>");
+        return;
+    }
+    double good = h->hi > h->lo ? (at->summary.mean - h->lo) / (h->hi - h->lo) : 0.5;
+    if (h->metric->better < 0) good = 1 - good;
+    med_text_add(html, "<td style=\"background:rgba(60,140,220,%.2f)\">", 0.05 + 0.5 * good);
+    med_report_number(html, h->metric->metric, at->summary.mean);
+    if (med_score_is_reconstruction(&at->key)) med_text_put(html, "<small>reconstruction</small>");
+    med_text_put(html, "</td>");
+}
+
+static void heat_row(const heat *h, const med_score_cell *row, med_text *html) {
+    char *label = med_report_label(&(med_score){.facet = "", .given = row->key.given, .method = row->key.method}, false);
+    med_text_put(html, "<tr><th scope=\"row\">");
+    med_text_escape(html, *label ? label : "all");
+    med_text_put(html, "</th>");
+    free(label);
+    for (int k = 0; k < h->n_cols; k++) heat_cell(h, row, h->cols[k], html);
+    med_text_put(html, "</tr>\n");
+}
+
+static void heat_of(const cells *c, const med_report_metric *m, med_text *html) {
+    heat h = {.cells = c, .metric = m, .lo = INFINITY, .hi = -INFINITY};
+    h.rows = med_alloc(sizeof *h.rows * (size_t)(c->n + 1));
+    h.cols = med_alloc(sizeof *h.cols * (size_t)(c->n + 1));
+    lay_out(&h);
+    if (h.n_rows * h.n_cols > 1) {
         med_text_add(
             html,
             "<div class=\"wide\"><table class=\"heat\"><caption>%s, mean over cases</caption><thead><tr><th></th>",
             m->title);
-        for (int k = 0; k < n_cols; k++) {
+        for (int k = 0; k < h.n_cols; k++) {
             med_text_put(html, "<th scope=\"col\">");
-            med_text_escape(html, cols[k]->key.facet);
+            med_text_escape(html, h.cols[k]->key.facet);
             med_text_put(html, "</th>");
         }
         med_text_put(html, "</tr></thead><tbody>\n");
-        for (int r = 0; r < n_rows; r++) {
-            char *label = med_report_label(
-                &(med_score){.facet = "", .given = rows[r]->key.given, .method = rows[r]->key.method}, false);
-            med_text_put(html, "<tr><th scope=\"row\">");
-            med_text_escape(html, *label ? label : "all");
-            med_text_put(html, "</th>");
-            free(label);
-            for (int k = 0; k < n_cols; k++) {
-                const med_score_cell *at = NULL;
-                for (int i = 0; i < c->n && !at; i++)
-                    if (!c->item[i].is_grouped && is_of(&c->item[i].key, m) &&
-                        has_same_inputs(&c->item[i].key, &rows[r]->key) &&
-                        is_same(c->item[i].key.facet, cols[k]->key.facet))
-                        at = &c->item[i];
-                if (!at || !isfinite(at->summary.mean)) {
-                    med_text_put(html, "<td></td>");
-                    continue;
-                }
-                double good = hi > lo ? (at->summary.mean - lo) / (hi - lo) : 0.5;
-                if (m->better < 0) good = 1 - good;
-                med_text_add(html, "<td style=\"background:rgba(60,140,220,%.2f)\">", 0.05 + 0.5 * good);
-                put_number(html, m->metric, at->summary.mean);
-                if (med_score_is_reconstruction(&at->key)) med_text_put(html, "<small>reconstruction</small>");
-                med_text_put(html, "</td>");
-            }
-            med_text_put(html, "</tr>\n");
-        }
+        for (int r = 0; r < h.n_rows; r++) heat_row(&h, h.rows[r], html);
         med_text_put(html, "</tbody></table></div>\n");
     }
-    free(cols);
-    free(rows);
+    free(h.cols);
+    free(h.rows);
 }
 
-void med_report_heat(const med_score_table *t, const med_score_rules *rules, med_text *html) {
+void med_report_heat(const med_score_table *t, const med_score_cell *items, int n_items, med_text *html) {
     const med_report_metric *shown[MED_MAX_REPORT_METRICS];
     int n_shown = med_report_metrics(t, shown);
-    cells c;
-    c.item = med_score_summarise(t, rules, &c.n);
+    cells c = {n_items, items};
     med_text_put(html, "<div class=\"curves\">\n");
     for (int m = 0; m < n_shown && m < 2; m++) heat_of(&c, shown[m], html);
     med_text_put(html, "</div>\n");
-    free(c.item);
 }
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
@@ -341,13 +346,9 @@ static med_status save(const char *path, const med_score_table *t, const cells *
     return status;
 }
 
-med_status med_report_save_tables(const med_score_table *t, const med_score_rules *rules, const char *latex,
+med_status med_report_save_tables(const med_score_table *t, const med_score_cell *items, int n_items, const char *latex,
                                   const char *csv) {
-    cells c;
-    if (!latex && !csv) return MED_OK;
-    c.item = med_score_summarise(t, rules, &c.n);
-    med_status status = save(latex, t, &c, latex_of);
-    if (status == MED_OK) status = save(csv, t, &c, csv_of);
-    free(c.item);
-    return status;
+    cells c = {n_items, items};
+    MED_TRY(save(latex, t, &c, latex_of));
+    return save(csv, t, &c, csv_of);
 }

@@ -17,10 +17,13 @@ int med_report_metrics(const med_score_table *t, const med_report_metric *out[ME
 bool med_report_counts(const med_score *row, const med_report_metric *m, bool includes_seen);
 char *med_report_label(const med_score *row, bool with_facet); /* "flair from us, ours"; owned */
 
-/* Mean and sd, interval, n per facet, inputs and method, groups below; then every metric, folded. */
-void med_report_headline(const med_score_table *t, const med_score_rules *rules, med_text *html);
+void med_report_number(med_text *html, const char *metric, double value); /* as med_score_format */
+
+/* The cells are those of med_score_summarise for the table.
+ * Mean and sd, interval, n per facet, inputs and method, groups below; then every metric, folded. */
+void med_report_headline(const med_score_table *t, const med_score_cell *cells, int n_cells, med_text *html);
 /* Inputs (and methods) by targets, shaded from worst to best. */
-void med_report_heat(const med_score_table *t, const med_score_rules *rules, med_text *html);
+void med_report_heat(const med_score_table *t, const med_score_cell *cells, int n_cells, med_text *html);
 /* Every case a point, quartiles as a box; one chart per main metric. */
 void med_report_boxes(const med_score_table *t, bool includes_seen, med_text *html);
 /* The same cases under several inputs or methods, or before and after, joined by lines. */
@@ -29,7 +32,7 @@ void med_report_paired(const med_score_table *t, bool includes_seen, med_text *h
 void med_report_bland_altman(const med_score_table *t, med_text *html);
 
 /* The summary as tables of their own; NULL: not wanted. */
-MED_CHECK med_status med_report_save_tables(const med_score_table *t, const med_score_rules *rules, const char *latex,
-                                            const char *csv);
+MED_CHECK med_status med_report_save_tables(const med_score_table *t, const med_score_cell *cells, int n_cells,
+                                            const char *latex, const char *csv);
 
 #endif

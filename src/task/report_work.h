@@ -14,6 +14,8 @@ typedef struct med_report_work {
     med_opponents *opponents; /* NULL: no training cases known */
     med_table *table;         /* NULL for evaluations */
     med_score_table *scores;  /* the same scores in long form; for evaluations all there is */
+    med_score_cell *cells;    /* their summary over cases */
+    int n_cells;
     med_text facts, warnings, curves, pictures, sections;
     bool has_uncertainty; /* among the pictures */
 } med_report_work;

@@ -15,6 +15,22 @@ static bool is_in_cell(const med_score *row, const med_score_cell *c) {
            is_same(row->preset, c->key.preset) && (!c->is_grouped || is_same(row->group, c->key.group));
 }
 
+bool med_score_same_series(const med_score *a, const med_score *b) {
+    return is_same(a->facet, b->facet) && is_same(a->given, b->given) && is_same(a->method, b->method);
+}
+
+int med_score_n_cases(const med_score_table *t, bool seen_only) {
+    int n = 0;
+    for (int i = 0; i < t->n; i++) {
+        bool is_new = !seen_only || med_seen_is_biased(t->row[i].seen);
+        for (int k = 0; k < i && is_new; k++)
+            is_new = !is_same(t->row[k].case_name, t->row[i].case_name) ||
+                     (seen_only && !med_seen_is_biased(t->row[k].seen));
+        n += is_new;
+    }
+    return n;
+}
+
 /* ---- cells --------------------------------------------------------------------------------------------------- */
 
 static bool has_groups(const med_score_table *t) {
@@ -188,10 +204,9 @@ void med_score_print_number(FILE *to, int width, const char *metric, double valu
     fprintf(to, " %*s", width, text);
 }
 
-static bool has_same_heading(const med_score_cell *a, const med_score_cell *b) {
+bool med_score_same_heading(const med_score_cell *a, const med_score_cell *b) {
     return a->is_grouped == b->is_grouped && is_same(a->key.group, b->key.group) &&
-           is_same(a->key.facet, b->key.facet) && is_same(a->key.given, b->key.given) &&
-           is_same(a->key.method, b->key.method);
+           med_score_same_series(&a->key, &b->key);
 }
 
 static void print_heading(FILE *to, const med_score_table *t, const med_score_cell *c) {
@@ -226,7 +241,7 @@ char *med_score_cells_to_text(const med_score_table *t, const med_score_cell *ce
     const med_score_cell *last = NULL;
     for (int c = 0; c < n_cells; c++) {
         if (med_score_is_count(cells[c].key.metric)) continue;
-        if (!last || !has_same_heading(last, &cells[c])) {
+        if (!last || !med_score_same_heading(last, &cells[c])) {
             print_heading(to, t, &cells[c]);
             fprintf(to, "  %-*s %9s %9s %9s %9s %9s %9s %9s %5s %4s %4s %5s\n", width, "", "mean", "sd", "median",
                     "q25", "q75", "95% low", "95% high", "n", "n/a", "inf", "seen");

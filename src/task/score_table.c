@@ -214,6 +214,10 @@ static med_status read_table(med_score_table *t, const char *path, const char *m
     return status == MED_OK ? check_unique(t, path) : status;
 }
 
+char *med_score_table_path(const char *path) {
+    return med_path_is_dir(path) ? med_path_join(path, "per_case.csv") : med_strdup(path);
+}
+
 med_status med_score_table_load(med_score_table *t, const char *path, const char *method) {
     med_mapping map;
     MED_TRY(med_file_map(path, &map));

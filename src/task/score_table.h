@@ -50,9 +50,15 @@ void med_score_table_add(med_score_table *t, const med_score *score); /* texts a
 
 /* Rows of cases, or of slices with a column "slice". */
 MED_CHECK med_status med_score_table_save(const med_score_table *t, const char *path, bool is_by_slice);
+char *med_score_table_path(const char *path); /* per_case.csv of a folder; a file is itself. Owned */
 /* Rows of a per_case.csv are added. The kind of the first file becomes the table's when `t` is empty. Rows without a method
  * get `method` (NULL: the file's name). MED_EFORMAT: columns missing, not a number, a row twice (named by its key). */
 MED_CHECK med_status med_score_table_load(med_score_table *t, const char *path, const char *method);
+
+/* Distinct cases; with `seen_only` those of a row that the model has seen in training. */
+int med_score_n_cases(const med_score_table *t, bool seen_only);
+/* Rows of the same facet, inputs and method. */
+bool med_score_same_series(const med_score *a, const med_score *b);
 
 /* ---- summaries over cases ---- */
 
@@ -73,6 +79,8 @@ typedef struct med_score_cell { /* one line of the summary: all rows of the same
 
 /* All cases first, then each group where there are groups. Owned array; texts are the table's. */
 med_score_cell *med_score_summarise(const med_score_table *t, const med_score_rules *rules, int *n_cells);
+/* Cells of the same series and group: the lines under one heading. */
+bool med_score_same_heading(const med_score_cell *a, const med_score_cell *b);
 json_t *med_score_cells_to_json(const med_score_table *t, const med_score_cell *cells, int n_cells);
 /* The table for people; owned. */
 char *med_score_cells_to_text(const med_score_table *t, const med_score_cell *cells, int n_cells);
