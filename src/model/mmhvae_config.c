@@ -1,19 +1,11 @@
 /* mmhvae_config.c: settings of MMHVAE, their presets and what they must obey. */
-#include "model/mmhvae.h"
+#include "model/mmhvae_model.h"
 
 #include <string.h>
 #include "base/memory.h"
 
-enum { CHANNELS_MAX = 4096 };
-
 const med_option med_mmhvae_keys[] = {
-    MED_OPT_INT(med_mmhvae_own, "base", base, 2, CHANNELS_MAX, "channels at full resolution"),
-    MED_OPT_INT(med_mmhvae_own, "max", max, 2, CHANNELS_MAX, "most channels of any level"),
-    MED_OPT_INT(med_mmhvae_own, "pools", pools, 1, MED_MAX_POOLS, "halvings of the resolution; one latent level more than that"),
-    MED_OPT_INT(med_mmhvae_own, "nfinal", nfinal, 1, CHANNELS_MAX, "channels of an image decoder"),
-    MED_OPT_INT(med_mmhvae_own, "nblocks", nblocks, 0, 64, "residual blocks of an image decoder"),
-    MED_OPT_FLAG(med_mmhvae_own, "se", se, "squeeze and excitation in encoder and decoder blocks"),
-    MED_OPT_FLAG(med_mmhvae_own, "residual", residual, "residual sums in encoder and decoder blocks"),
+    MED_MMHVAE_SIZE_KEYS(med_mmhvae_own),
     MED_OPT_INT(med_mmhvae_own, "levels", levels, 0, MED_MAX_LEVELS,
                 "stochastic levels, from the top; plain blocks take the place of the others; 0: all, pools + 1"),
     MED_OPT_CHOICE(med_mmhvae_own, "fusion", fusion, "poe|poe-precision|average|concat-zero",
@@ -27,10 +19,7 @@ static const char *const fusion_names[] = {[MED_FUSION_POE] = "poe", [MED_FUSION
 
 const char *med_mmhvae_fusion_name(med_fusion fusion) { return fusion_names[fusion]; }
 
-/* tiny trains on a phantom in a minute, small on one patient's scans in a quarter of an hour; paper: Dorent et al. 2025. */
-const med_mmhvae_own med_mmhvae_tiny = {.base = 8, .max = 32, .pools = 4, .nfinal = 8, .nblocks = 2, .se = true, .residual = true, .fusion = "poe"},
-                     med_mmhvae_small = {.base = 8, .max = 64, .pools = 5, .nfinal = 8, .nblocks = 4, .se = true, .residual = true, .fusion = "poe"},
-                     med_mmhvae_paper = {.base = 16, .max = 128, .pools = 6, .nfinal = 8, .nblocks = 6, .se = true, .residual = true, .fusion = "poe"};
+const med_mmhvae_own med_mmhvae_tiny = {MED_MMHVAE_TINY}, med_mmhvae_small = {MED_MMHVAE_SMALL}, med_mmhvae_paper = {MED_MMHVAE_PAPER};
 
 /* ---- the same as a network ---- */
 
@@ -95,10 +84,10 @@ static med_status check_range(const char *key, int value, int min, int max) {
 med_status med_mmhvae_check_own(const med_net *n) {
     med_mmhvae_own c;
     memcpy(&c, &n->own, sizeof c);
-    MED_TRY(check_range("base", c.base, 2, CHANNELS_MAX));
-    MED_TRY(check_range("max", c.max, 2, CHANNELS_MAX));
+    MED_TRY(check_range("base", c.base, 2, MED_MMHVAE_CHANNELS));
+    MED_TRY(check_range("max", c.max, 2, MED_MMHVAE_CHANNELS));
     MED_TRY(check_range("pools", c.pools, 1, MED_MAX_POOLS));
-    MED_TRY(check_range("nfinal", c.nfinal, 1, CHANNELS_MAX));
+    MED_TRY(check_range("nfinal", c.nfinal, 1, MED_MMHVAE_CHANNELS));
     MED_TRY(check_range("nblocks", c.nblocks, 0, 64));
     if (c.base % 2 || c.max % 2)
         return med_fail(MED_EUSAGE, "base is %d and max %d, expected even numbers: latents have half the channels", c.base, c.max);

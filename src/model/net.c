@@ -212,10 +212,6 @@ med_status med_net_check(const med_net *n) {
     return check_size(n);
 }
 
-med_status med_net_accepts(const med_net *n, med_modset given) {
-    return n->model->accepts ? n->model->accepts(n, given) : MED_OK;
-}
-
 /* ---- parameters ---- */
 
 med_status med_net_parameters(const med_net *n, med_parameter_fn *visit, void *context) {

@@ -75,8 +75,6 @@ struct med_model {
     /* Every parameter in a fixed order. The one list that counting, initialising and loading go by. */
     med_status (*parameters)(const med_net *n, med_parameter_fn *visit, void *context);
     med_status (*init)(const med_net *n, uint64_t seed, med_weights **out);
-    /* MED_EUSAGE: a subset that it cannot be given, with what it can. NULL: takes any. */
-    med_status (*accepts)(const med_net *n, med_modset given);
     void (*infer)(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out);
     /* The rest of med_net_load, for the tensors of the file. NULL: only our own files, with their configuration. */
     med_status (*load)(const char *path, const int slice[2], const med_strings *set, med_weights *w, med_net *out);
@@ -92,7 +90,6 @@ MED_CHECK med_status med_model_find(const char *name, const med_model **out);
 /* Settings of a named preset, for us, t2, cet1, flair at 192 x 192. MED_EUSAGE: no such preset. */
 MED_CHECK med_status med_net_preset(const med_model *model, const char *preset, med_net *out);
 MED_CHECK med_status med_net_check(const med_net *n); /* MED_EUSAGE: what is wrong */
-MED_CHECK med_status med_net_accepts(const med_net *n, med_modset given);
 /* Keys: modalities, size [H,W] (left out when 0 x 0), and the model's. Owned reference. */
 json_t *med_net_to_json(const med_net *n);
 /* Keys of the model that are not there: as in its preset paper. Unknown keys are errors. Does not check. */

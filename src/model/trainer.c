@@ -4,7 +4,6 @@
 #include "model/trainer.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +101,7 @@ med_status med_trainer_create(const med_net *net, med_trainer_options o, med_wei
     t->discriminators = med_weights_create();
     t->gradients = med_weights_create();
     t->state = med_weights_create();
-    t->n_lanes = net->model->training->takes_whole_batches ? 1 : o.n_micro;
+    t->n_lanes = o.n_micro;
     t->lanes = med_alloc((size_t)t->n_lanes * sizeof *t->lanes);
     for (int i = 0; i < t->n_lanes; i++) t->lanes[i].workspace = med_workspace_create();
     med_status status = init(t);
@@ -201,13 +200,6 @@ static med_status bind_noise(step_plan *p) {
     return MED_OK;
 }
 
-void med_step_build(med_graph *g, const med_net *net, const med_step_key *key, med_step_graph *out) {
-    memset(out, 0, sizeof *out);
-    for (int j = 0; j < MED_MAX_MODS; j++) out->x[j] = out->target[j] = MED_NONE;
-    out->share = out->w_kl = out->w_dis = out->loss[0] = out->loss[1] = MED_NONE;
-    net->model->training->build(g, net, key, out);
-}
-
 static med_status build(med_trainer *t, lane *l, step_plan *p) {
     p->graph = med_graph_create();
     med_step_build(p->graph, &t->net, &p->key, &p->values);
@@ -282,32 +274,6 @@ static void add_losses(const step_plan *p, med_step_result *r) {
     }
 }
 
-double med_step_term(const med_step_result *r, const char *name) {
-    for (int i = 0; i < r->n_terms; i++)
-        if (strcmp(r->term[i].name, name) == 0) return r->term[i].value;
-    return 0;
-}
-
-void med_step_graph_add(med_step_graph *s, med_term_kind kind, med_val value, const char *format, ...) {
-    if (value.id < 0) return;
-    med_assert(s->n_terms < MED_MAX_TERMS);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(s->term[s->n_terms].name, sizeof s->term->name, format, args);
-    va_end(args);
-    s->term[s->n_terms].kind = kind;
-    s->term[s->n_terms++].value = value;
-}
-
-void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, ...) {
-    if (value.id < 0 || s->n_watched == MED_MAX_WATCHED) return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(s->watched[s->n_watched].name, sizeof s->watched->name, format, args);
-    va_end(args);
-    s->watched[s->n_watched++].value = value;
-}
-
 static void add_gradient_values(med_trainer *t, const step_plan *p) {
     for (int i = 0; i < med_graph_n_params(p->graph); i++) {
         if (p->grad[i].id < 0) continue;
@@ -346,7 +312,7 @@ static med_step_key key_of(const med_trainer *t, const med_step_input *in, int p
     key.given = in->given;
     key.anchor = in->anchor;
     key.part = part;
-    key.n = t->net.model->training->takes_whole_batches ? in->n : 1;
+    key.n = 1;
     key.is_adversarial = in->w_dis != 0;
     key.trains_discriminators = in->trains_discriminators;
     key.smooth_l1 = t->options.smooth_l1;
@@ -383,9 +349,8 @@ static med_status prepare_lanes(med_trainer *t, const med_step_input *in, int pa
 
 static med_status run_slices(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
     MED_TRY(prepare_lanes(t, in, part));
-    int n_runs = in->n / t->lanes[0].current->key.n;
-    for (int first = 0; first < n_runs; first += t->n_lanes) {
-        int n = n_runs - first < t->n_lanes ? n_runs - first : t->n_lanes;
+    for (int first = 0; first < in->n; first += t->n_lanes) {
+        int n = in->n - first < t->n_lanes ? in->n - first : t->n_lanes;
         slice_job job = {t, in, first};
         for (int i = 0; i < n; i++) bind_images(t, t->lanes[i].current, in, first + i);
         if (n == 1) run_slice(&job, 0); /* the threads share the one slice's work */
@@ -495,7 +460,7 @@ med_weights *med_trainer_state(med_trainer *t) { return t->state; }
 void med_trainer_memory(const med_trainer *t, size_t *parameters, size_t *activations) {
     int64_t n = 0;
     for (int i = 0; i < med_weights_count(t->gradients); i++) n += med_shape_count(med_weights_at(t->gradients, i)->shape);
-    if (t->average) n += med_net_count(&t->net) / 4;
-    *parameters = (size_t)n * 4 * sizeof(float); /* value, gradient, two moments; the average */
+    int64_t n_average = t->average ? med_net_count(&t->net) : 0;
+    *parameters = (size_t)(4 * n + n_average) * sizeof(float); /* value, gradient, two moments */
     *activations = t->n_activation_bytes * (size_t)t->n_lanes;
 }

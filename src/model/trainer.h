@@ -52,13 +52,11 @@ void med_step_build(med_graph *g, const med_net *net, const med_step_key *key, m
 
 typedef struct med_training {
     int n_parts;
-    bool takes_whole_batches; /* slices depend on each other (batch norm): a graph holds all of them */
     /* Builds a part: no gradients, the trainer asks for them. */
     void (*build)(med_graph *g, const med_net *net, const med_step_key *key, med_step_graph *out);
     /* Discriminators' initial parameters, named disc/...; NULL: the model has none. */
     med_status (*init_discriminators)(const med_net *net, med_discriminator_config d, uint64_t seed, med_weights *w);
     med_optimizer_config optimizer, discriminator_optimizer; /* but for the rates */
-    const char *const *defaults; /* "key=value" of `medley train` that differ from the presets'; NULL-terminated */
 } med_training;
 
 /* ---- what training calls ---- */

@@ -201,13 +201,8 @@ static med_status create_trainer(const subject *s, const med_bench_options *o, m
     med_weights *weights;
     MED_TRY(med_net_init(&s->model, o->seed, &weights));
     const med_train_config *c = &s->config;
-    med_trainer_options t = {.n_micro = med_train_micro_batch(c, &s->model),
-                             .smooth_l1 = c->smooth_l1,
-                             .seed = o->seed,
-                             .optimizer = s->model.model->training->optimizer,
-                             .discriminator_optimizer = s->model.model->training->discriminator_optimizer};
-    t.optimizer.lr = c->lr;
-    t.discriminator_optimizer.lr = c->lr_disc;
+    med_trainer_options t = med_train_trainer_options(c, &s->model);
+    t.seed = o->seed;
     t.discriminator.ndf = o->is_adversarial ? c->ndf : 0;
     t.discriminator.layers = med_discriminator_layers(s->model.height, s->model.width, c->disc_layers);
     return med_trainer_create(&s->model, t, weights, out);

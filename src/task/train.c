@@ -167,7 +167,6 @@ static med_discriminator_config discriminator_of(const med_train_record *r) {
 }
 
 static med_status create_trainer(med_train_work *w) {
-    const med_train_config *c = &w->record.config;
     med_weights *weights = NULL;
     bool is_first = !w->run || !med_train_run_has_checkpoint(w->run);
     MED_TRY(med_net_init(&w->record.model, w->record.seed, &weights));
@@ -176,17 +175,9 @@ static med_status create_trainer(med_train_work *w) {
         med_weights_free(weights);
         return status;
     }
-    const med_training *training = w->record.model.model->training;
-    med_trainer_options o = {.discriminator = discriminator_of(&w->record),
-                             .n_micro = med_train_micro_batch(c, &w->record.model),
-                             .smooth_l1 = c->smooth_l1,
-                             .clip = c->clip,
-                             .ema = c->ema,
-                             .seed = w->record.seed,
-                             .optimizer = training->optimizer,
-                             .discriminator_optimizer = training->discriminator_optimizer};
-    o.optimizer.lr = c->lr;
-    o.discriminator_optimizer.lr = c->lr_disc;
+    med_trainer_options o = med_train_trainer_options(&w->record.config, &w->record.model);
+    o.discriminator = discriminator_of(&w->record);
+    o.seed = w->record.seed;
     return med_trainer_create(&w->record.model, o, weights, &w->trainer);
 }
 

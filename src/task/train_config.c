@@ -140,8 +140,6 @@ med_status med_train_preset(const char *name, const med_model *model, med_train_
     for (int i = 0; i < N_PRESETS; i++) {
         if (strcmp(name, presets[i].name) != 0) continue;
         *out = presets[i].schedule();
-        for (const char *const *pair = model->training->defaults; pair && *pair; pair++)
-            MED_TRY(med_option_set_pair(med_train_keys, out, *pair));
         return med_net_preset(model, presets[i].network, net);
     }
     return fail_preset(name);
@@ -214,4 +212,17 @@ int med_train_micro_batch(const med_train_config *c, const med_net *model) {
     int n = c->micro_batch ? c->micro_batch : PIXELS / (model->height * model->width);
     if (n > med_threads()) n = med_threads();
     return n < 1 ? 1 : n < c->batch ? n : c->batch;
+}
+
+med_trainer_options med_train_trainer_options(const med_train_config *c, const med_net *net) {
+    const med_training *training = net->model->training;
+    med_trainer_options o = {.n_micro = med_train_micro_batch(c, net),
+                             .smooth_l1 = c->smooth_l1,
+                             .clip = c->clip,
+                             .ema = c->ema,
+                             .optimizer = training->optimizer,
+                             .discriminator_optimizer = training->discriminator_optimizer};
+    o.optimizer.lr = c->lr;
+    o.discriminator_optimizer.lr = c->lr_disc;
+    return o;
 }

@@ -37,6 +37,8 @@ MED_CHECK med_status med_train_config_check(const med_train_config *c);
 /* Fits the network to these modalities and slices of nx x ny voxels (rounded up to its steps unless `size` is set). */
 MED_CHECK med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny,
                                      med_net *net);
+/* What a trainer is told by the settings; no discriminators, seed 0. */
+med_trainer_options med_train_trainer_options(const med_train_config *c, const med_net *net);
 /* Slices computed at a time. */
 int med_train_micro_batch(const med_train_config *c, const med_net *model);
 

@@ -115,11 +115,10 @@ med_status med_train_data_open(const char *path, const med_train_config *c, med_
     return status;
 }
 
-med_train_subject med_train_data_fullest(const med_train_data *d) {
-    med_train_subject most = d->train[0].subject;
+int med_train_data_fullest(const med_train_data *d) {
+    int most = 0;
     for (int i = 1; i < d->n_train; i++)
-        if (med_modset_count(d->train[i].subject.observed) > med_modset_count(most.observed))
-            most = d->train[i].subject;
+        if (med_modset_count(d->train[i].subject.observed) > med_modset_count(d->train[most].subject.observed)) most = i;
     return most;
 }
 

@@ -52,7 +52,7 @@ void med_train_data_batch(med_train_data *d, int i, const med_train_draw *draw, 
 /* The visit that comes after: read in the background, so that the next call above finds it there. */
 void med_train_data_prefetch(med_train_data *d, int i, const med_train_draw *draw);
 
-/* The training case with most modalities: what the memory plan is made for. */
-med_train_subject med_train_data_fullest(const med_train_data *d);
+/* The first training case with most modalities. */
+int med_train_data_fullest(const med_train_data *d);
 
 #endif

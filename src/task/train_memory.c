@@ -24,7 +24,7 @@ med_status med_train_parse_memory(const char *text, size_t *out) {
 /* Plans the largest step of the run. */
 static med_status plan_largest(med_train_work *w) {
     const med_train_config *c = &w->record.config;
-    med_train_subject s = med_train_data_fullest(w->data);
+    med_train_subject s = w->data->train[med_train_data_fullest(w->data)].subject;
     med_train_phase end = med_train_phase_of(c, c->epochs);
     med_step_input in = {.observed = s.observed,
                          .given = med_train_subset(s, med_train_n_subsets(s) - 1),

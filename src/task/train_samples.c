@@ -75,9 +75,7 @@ static med_status save(const med_train_work *w, const strip *s) {
 /* The middle slice of the first training case with most modalities. */
 med_status med_train_samples(med_train_work *w) {
     const med_train_data *d = w->data;
-    int i = 0;
-    for (int k = 1; k < d->n_train; k++)
-        if (med_modset_count(d->train[k].subject.observed) > med_modset_count(d->train[i].subject.observed)) i = k;
+    int i = med_train_data_fullest(d);
     med_modset observed = d->train[i].subject.observed;
     med_train_draw at = {.first = med_loader_n_slices(d->loader, i) / 2, .n = 1};
     med_train_batch batch;

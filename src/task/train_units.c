@@ -80,10 +80,7 @@ static med_status run(probe *p, const med_train_batch *batch, json_t *active, js
 /* On the middle of the training case with most modalities, which is always the same. */
 med_status med_train_units(med_train_work *w, json_t *active, json_t *units) {
     enum { MOST_SLICES = 4 };
-    int i = 0, n_slices;
-    for (int k = 1; k < w->data->n_train; k++)
-        if (med_modset_count(w->data->train[k].subject.observed) > med_modset_count(w->data->train[i].subject.observed)) i = k;
-    n_slices = med_loader_n_slices(w->data->loader, i);
+    int i = med_train_data_fullest(w->data), n_slices = med_loader_n_slices(w->data->loader, i);
     med_train_draw draw = {.n = w->record.config.batch < MOST_SLICES ? w->record.config.batch : MOST_SLICES};
     if (draw.n > n_slices) draw.n = n_slices;
     draw.first = (n_slices - draw.n) / 2;
