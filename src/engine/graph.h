@@ -45,6 +45,8 @@ typedef enum med_pad_mode { MED_PAD_ZERO, MED_PAD_REFLECT } med_pad_mode;
 typedef struct med_conv_attr { int kernel, stride, pad; med_pad_mode mode; } med_conv_attr;
 /* y[n,o] = b[o] + sum_i w[o,i] (*) x[n,i]  (cross-correlation). x [N,Ci,H,W], w [Co,Ci,k,k], b [Co] or MED_NONE. */
 med_val med_conv2d(med_graph *g, med_val x, med_val w, med_val b, med_conv_attr attr);
+/* The transposed map: x [N,Ci,H,W], w [Ci,Co,k,k], b [Co] or MED_NONE -> [N,Co,(H-1)*stride-2*pad+k+out_pad,...]. */
+med_val med_conv_transpose2d(med_graph *g, med_val x, med_val w, med_val b, med_conv_attr attr, int out_pad);
 /* One kernel per channel, stride 1, zero padding k/2: w [C,1,k,k], b [C] or MED_NONE. */
 med_val med_depthwise2d(med_graph *g, med_val x, med_val w, med_val b);
 /* a [M,K] (or [K,M] when trans_a) times b [K,N] (or [N,K] when trans_b) -> [M,N]. */
@@ -80,6 +82,7 @@ med_val med_slice(med_graph *g, med_val x, int dim, int64_t start, int64_t size)
 med_val med_concat(med_graph *g, med_val a, med_val b, int dim);
 med_val med_reshape(med_graph *g, med_val x, med_shape shape);      /* same memory */
 med_val med_upsample2x(med_graph *g, med_val x);                    /* bilinear, half-pixel centres */
+med_val med_upsample_nearest2x(med_graph *g, med_val x, int top, int left); /* behind rows and columns of zeros */
 med_val med_weight_norm(med_graph *g, med_val v, med_val gain);     /* rows of v scaled to norm gain[o] */
 med_val med_mask_fill(med_graph *g, med_val x, med_val ref, double threshold, double fill); /* ref > threshold ? x : fill */
 

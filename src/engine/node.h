@@ -129,6 +129,7 @@ typedef struct { double scale; } med_sum_attr;                              /* s
 typedef struct { int trans_a, trans_b; } med_matmul_attr;
 typedef struct { int dim; int64_t start, size; } med_slice_attr;            /* slice; place: size = full size of dim */
 typedef struct { int dim; } med_concat_attr;
+typedef struct { int top, left; } med_upsample_attr;                        /* upsample_nearest2x, _grad */
 typedef struct { double threshold, fill; } med_mask_attr;
 typedef struct { double floor; } med_poe_attr;
 typedef struct { double temperature; } med_temperature_attr;                /* sample, sample_grad, kl */

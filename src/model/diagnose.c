@@ -72,7 +72,7 @@ static med_status run_slices(diagnosis *d, int first) {
     for (int i = 0; i < d->values.noise.n; i++) {
         const med_noise *noise = &d->values.noise.item[i];
         int64_t n = med_shape_count(med_val_shape(d->graph, noise->value)) / d->key.n;
-        d->in->noise(d->in->noise_context, noise->label, first, d->key.n, n, d->noise[i]);
+        d->in->noise(d->in->noise_context, noise, first, d->key.n, n, d->noise[i]);
     }
     MED_TRY(med_plan_run(d->plan));
     for (int i = 0; i < d->values.n_watched; i++) {

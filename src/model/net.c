@@ -253,8 +253,8 @@ med_net med_net_shaped(const med_net *n, const med_weights *w) {
 
 /* ---- noise, cost ---- */
 
-void med_noises_add(med_noises *list, med_val value, const char *format, ...) {
-    if (value.id < 0) return;
+med_noise *med_noises_add(med_noises *list, med_val value, const char *format, ...) {
+    if (value.id < 0) return NULL;
     med_assert(list->n < MED_MAX_NOISE);
     med_noise *item = &list->item[list->n++];
     va_list args;
@@ -262,6 +262,31 @@ void med_noises_add(med_noises *list, med_val value, const char *format, ...) {
     vsnprintf(item->label, sizeof item->label, format, args);
     va_end(args);
     item->value = value;
+    item->kind = MED_NOISE_NORMAL;
+    return item;
+}
+
+void med_noise_draw(const med_noise *noise, med_rng_key key, size_t n, float *to) {
+    if (noise->kind == MED_NOISE_NORMAL) {
+        med_normal_fill(to, n, key);
+        return;
+    }
+    med_uniform_fill(to, n, key);
+    if (noise->kind == MED_NOISE_UNIFORM) return;
+    float keep = (float)noise->keep, scale = (float)(1 / noise->keep);
+    for (size_t i = 0; i < n; i++) to[i] = to[i] < keep ? scale : 0;
+}
+
+med_val med_dropout(med_graph *g, med_val x, double drop, med_noises *list, const char *label) {
+    if (x.id < 0) return x;
+    char name[MED_NOISE_LABEL + 8];
+    snprintf(name, sizeof name, "drop/%s", label);
+    med_val mask = med_input(g, name, med_val_shape(g, x));
+    med_noise *noise = med_noises_add(list, mask, "%s", label);
+    if (!noise) return MED_NONE;
+    noise->kind = MED_NOISE_KEEP;
+    noise->keep = 1 - drop;
+    return med_mul(g, x, mask);
 }
 
 void med_net_infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out) {

@@ -7,6 +7,7 @@
 
 #include "base/modset.h"
 #include "base/option.h"
+#include "base/random.h"
 #include "engine/graph.h"
 #include "engine/weights.h"
 
@@ -36,16 +37,27 @@ typedef med_status med_parameter_fn(void *context, const med_parameter *p); /* a
 
 /* Random numbers that a graph reads: an input, and the label that its stream is drawn by ("z3", "full/0"). */
 enum { MED_MAX_NOISE = 64, MED_NOISE_LABEL = 24, MED_MAX_LATENTS = 9 };
+typedef enum med_noise_kind {
+    MED_NOISE_NORMAL,
+    MED_NOISE_UNIFORM, /* in [0, 1) */
+    MED_NOISE_KEEP,    /* dropout: 1/keep with probability keep, else 0 */
+} med_noise_kind;
 typedef struct med_noise {
     med_val value; /* [n, ...] */
     char label[MED_NOISE_LABEL];
+    med_noise_kind kind;
+    double keep;
 } med_noise;
 typedef struct med_noises {
     int n;
     med_noise item[MED_MAX_NOISE];
 } med_noises;
-/* Nothing when there is no value. */
-void med_noises_add(med_noises *list, med_val value, const char *format, ...) MED_PRINTF(3, 4);
+/* Nothing when there is no value. Normal, unless the row that is returned is told otherwise (not NULL then). */
+med_noise *med_noises_add(med_noises *list, med_val value, const char *format, ...) MED_PRINTF(3, 4);
+
+void med_noise_draw(const med_noise *noise, med_rng_key key, size_t n, float *to);
+/* x with a part of its elements dropped and the others scaled up; its mask is the noise LABEL. */
+med_val med_dropout(med_graph *g, med_val x, double drop, med_noises *list, const char *label);
 
 /* Filling in: images [n,1,H,W] at network scale of what is given and of what is wanted. */
 typedef struct med_infer_options {

@@ -241,7 +241,7 @@ static void draw_noise(step_plan *p, const med_step_input *in, int first) {
     for (int i = 0; i < p->values.noise.n; i++) {
         const med_noise *noise = &p->values.noise.item[i];
         int64_t per_slice = med_shape_count(med_val_shape(p->graph, noise->value)) / p->key.n;
-        in->noise(in->noise_context, noise->label, first, p->key.n, per_slice, p->noise[i]);
+        in->noise(in->noise_context, noise, first, p->key.n, per_slice, p->noise[i]);
     }
 }
 

@@ -79,8 +79,8 @@ MED_CHECK med_status med_trainer_create(const med_net *net, med_trainer_options 
 void med_trainer_free(med_trainer *t); /* NULL is fine */
 
 /* Called by several threads at once when n_micro is above 1.
- * Fills `to` with the numbers of noise input `label` [n, ...] for slices first..first+n-1 of the batch. */
-typedef void med_noise_fn(void *context, const char *label, int first, int n, int64_t per_slice, float *to);
+ * Fills `to` with the numbers of a noise input [n, ...] for slices first..first+n-1 of the batch. */
+typedef void med_noise_fn(void *context, const med_noise *noise, int first, int n, int64_t per_slice, float *to);
 
 typedef struct med_step_input {
     med_modset observed, given;

@@ -112,7 +112,7 @@ static med_status bind(const subject *s, synthesis *y, const med_inference *f, m
     for (int i = 0; i < f->noise.n; i++) {
         size_t n = (size_t)med_shape_count(med_val_shape(y->graph, f->noise.item[i].value));
         MED_TRY(med_buffer_alloc(n * sizeof(float), "noise", (void **)&y->noise[i]));
-        med_normal_fill(y->noise[i], n, (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)i});
+        med_noise_draw(&f->noise.item[i], (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)i}, n, y->noise[i]);
         med_plan_bind(y->plan, f->noise.item[i].value, y->noise[i]);
     }
     return MED_OK;
@@ -191,10 +191,10 @@ med_status med_bench_synth(const med_bench_options *o, json_t *report) {
 
 /* ---- training ---- */
 
-static void draw_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
+static void draw_noise(void *context, const med_noise *noise, int first, int n, int64_t per_slice, float *to) {
     (void)context;
-    med_rng_key key = {0, med_site_of(label), (uint64_t)first};
-    med_normal_fill(to, (size_t)n * (size_t)per_slice, key);
+    med_rng_key key = {0, med_site_of(noise->label), (uint64_t)first};
+    med_noise_draw(noise, key, (size_t)n * (size_t)per_slice, to);
 }
 
 static med_status create_trainer(const subject *s, const med_bench_options *o, med_trainer **out) {

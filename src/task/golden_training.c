@@ -30,10 +30,10 @@ typedef struct training {
     med_status noise_status;
 } training;
 
-static void fixture_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
+static void fixture_noise(void *context, const med_noise *noise, int first, int n, int64_t per_slice, float *to) {
     training *t = context;
     char name[96];
-    snprintf(name, sizeof name, "eps/train%d/%s", t->step, label);
+    snprintf(name, sizeof name, "eps/train%d/%s", t->step, noise->label);
     const float *from = NULL;
     med_status status = med_golden_f32(t->r->f, name, per_slice * t->r->n, &from);
     if (status != MED_OK) t->noise_status = status;

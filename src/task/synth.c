@@ -118,7 +118,7 @@ static void draw_noise(const job *b, med_synth_pass *p, int slice, int draw) {
         snprintf(site, sizeof site, "synth/%s", noise->label);
         size_t n = (size_t)med_shape_count(med_val_shape(p->graph, noise->value));
         uint64_t step = (uint64_t)draw << 20 | (uint32_t)slice; /* 1000 draws of a million slices */
-        med_normal_fill(p->noise[i], n, (med_rng_key){b->options->seed, med_site_of(site), step});
+        med_noise_draw(noise, (med_rng_key){b->options->seed, med_site_of(site), step}, n, p->noise[i]);
     }
 }
 

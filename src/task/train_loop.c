@@ -149,23 +149,23 @@ static void scale_kl(med_step_result *r, double n_values) {
 
 /* ---- one step ---- */
 
-typedef struct noise {
+typedef struct noise_source {
     uint64_t seed, first_use; /* of the step */
-} noise;
+} noise_source;
 
 /* A slice's noise depends on seed, label, step and the slice's place in the batch, not on how the batch is cut. */
-static void draw_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
-    const noise *z = context;
+static void draw_noise(void *context, const med_noise *noise, int first, int n, int64_t per_slice, float *to) {
+    const noise_source *z = context;
     char site[64];
-    snprintf(site, sizeof site, "train/noise/%s", label);
+    snprintf(site, sizeof site, "train/noise/%s", noise->label);
     med_rng_key key = {z->seed, med_site_of(site), z->first_use + (uint64_t)first};
-    for (int i = 0; i < n; i++, key.step++) med_normal_fill(to + i * per_slice, (size_t)per_slice, key);
+    for (int i = 0; i < n; i++, key.step++) med_noise_draw(noise, key, (size_t)per_slice, to + i * per_slice);
 }
 
 static med_status run_step(loop *l, const med_train_case *c, const med_train_batch *batch, long subset) {
     med_train_work *w = l->work;
     med_step_result before = w->last;
-    noise z = {w->record.seed, (uint64_t)w->position.step * (uint64_t)w->record.config.batch};
+    noise_source z = {w->record.seed, (uint64_t)w->position.step * (uint64_t)w->record.config.batch};
     med_step_input in = {.observed = c->subject.observed,
                          .given = med_train_subset(c->subject, subset),
                          .anchor = c->subject.anchor,

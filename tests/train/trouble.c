@@ -20,8 +20,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void zero_noise(void *context, const char *label, int first, int n, int64_t per_slice, float *to) {
-    (void)context, (void)label, (void)first;
+static void zero_noise(void *context, const med_noise *noise, int first, int n, int64_t per_slice, float *to) {
+    (void)context, (void)noise, (void)first;
     for (int64_t i = 0; i < n * per_slice; i++) to[i] = 0;
 }
 

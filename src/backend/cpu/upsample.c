@@ -58,3 +58,38 @@ static void up_grad_plane(void *context, int m) {
 void ISA(upsample2x_grad)(const med_call *call) {
     med_parallel((int)(call->out.shape.dim[0] * call->out.shape.dim[1]), up_grad_plane, (void *)call);
 }
+
+/* ---- nearest ---- */
+
+static void nearest_plane(void *context, int m) {
+    const med_call *c = context;
+    const med_upsample_attr *a = c->node->attr;
+    int h = (int)c->in[0].shape.dim[2], w = (int)c->in[0].shape.dim[3], pitch = 2 * w + a->left;
+    const float *x = c->in[0].f32 + (int64_t)m * h * w;
+    float *y = c->out.f32 + (int64_t)m * (2 * h + a->top) * pitch;
+    memset(y, 0, (size_t)(a->top * pitch) * sizeof *y);
+    y += a->top * pitch;
+    for (int r = 0; r < h; r++, x += w, y += 2 * pitch) {
+        for (int i = 0; i < a->left; i++) y[i] = 0;
+        for (int i = 0; i < w; i++) y[a->left + 2 * i] = y[a->left + 2 * i + 1] = x[i];
+        memcpy(y + pitch, y, (size_t)pitch * sizeof *y);
+    }
+}
+
+void ISA(upsample_nearest2x)(const med_call *call) {
+    med_parallel((int)(call->in[0].shape.dim[0] * call->in[0].shape.dim[1]), nearest_plane, (void *)call);
+}
+
+static void nearest_grad_plane(void *context, int m) {
+    const med_call *c = context;
+    const med_upsample_attr *a = c->node->attr;
+    int h = (int)c->out.shape.dim[2], w = (int)c->out.shape.dim[3], pitch = 2 * w + a->left;
+    const float *y = c->in[0].f32 + ((int64_t)m * (2 * h + a->top) + a->top) * pitch + a->left;
+    float *x = c->out.f32 + (int64_t)m * h * w;
+    for (int r = 0; r < h; r++, x += w, y += 2 * pitch)
+        for (int i = 0; i < w; i++) x[i] = y[2 * i] + y[2 * i + 1] + y[pitch + 2 * i] + y[pitch + 2 * i + 1];
+}
+
+void ISA(upsample_nearest2x_grad)(const med_call *call) {
+    med_parallel((int)(call->out.shape.dim[0] * call->out.shape.dim[1]), nearest_grad_plane, (void *)call);
+}

@@ -90,10 +90,20 @@ static void reference_grad_weight(const med_call *c) {
     triples(((const med_conv_grad_attr *)c->node->attr)->conv, c->in[0].shape, c->in[1].shape, c->in[0].f64, c->out.f64, c->in[1].f64, 2);
 }
 
+/* As a transposed convolution: the map from dy to dx is linear in both, and the convolution is its transpose. */
+static void grad_of_grad_input(med_graph *g, med_val self, med_val d, const char *wants, med_val *dx) {
+    const med_node *n = med_node_of(g, self);
+    med_val dy = n->in[0], w = n->in[1];
+    med_conv_grad_attr a = *(const med_conv_grad_attr *)n->attr;
+    if (wants[0]) dx[0] = med_conv2d(g, d, w, MED_NONE, a.conv);
+    a.like = med_val_shape(g, w);
+    if (wants[1]) dx[1] = med_node_add(g, MED_OP_conv2d_grad_weight, (med_val[]){d, dy}, 2, &a);
+}
+
 const med_op med_op_conv2d = {.name = "conv2d", .min_in = 2, .max_in = 3, .attr_size = sizeof(med_conv_attr),
     .flags = MED_OP_PROLOGUE, .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_conv2d_grad_input = {.name = "conv2d_grad_input", .min_in = 2, .max_in = 2,
-    .attr_size = sizeof(med_conv_grad_attr), .infer = infer_like, .reference = reference_grad_input};
+    .attr_size = sizeof(med_conv_grad_attr), .infer = infer_like, .grad = grad_of_grad_input, .reference = reference_grad_input};
 const med_op med_op_conv2d_grad_weight = {.name = "conv2d_grad_weight", .min_in = 2, .max_in = 2,
     .attr_size = sizeof(med_conv_grad_attr), .flags = MED_OP_PROLOGUE, .infer = infer_like, .reference = reference_grad_weight};
 
