@@ -99,6 +99,24 @@ int med_dataset_mod(const med_dataset *d, const char *mod) {
     return -1;
 }
 
+med_status med_dataset_keep(med_dataset *d, int n, const char *const *mods) {
+    int was[MED_MAX_MODS];
+    if (n < 1 || n > MED_MAX_MODS) return med_fail(MED_EUSAGE, "%s: %d modalities, expected 1 to %d", d->path, n, MED_MAX_MODS);
+    for (int j = 0; j < n; j++) {
+        was[j] = med_dataset_mod(d, mods[j]);
+        if (was[j] < 0) return med_fail(MED_EUSAGE, "%s has no modality '%s': --set modalities= names those to use", d->path, mods[j]);
+    }
+    for (int j = 0; j < n; j++) snprintf(d->mods[j], MED_MOD_NAME, "%s", mods[j]);
+    d->n_mods = n;
+    for (int i = 0; i < d->n_cases; i++) {
+        med_modset observed = 0;
+        for (int j = 0; j < n; j++)
+            if (med_modset_has(d->cases[i].observed, was[j])) observed |= med_modset_of(j);
+        d->cases[i].observed = observed;
+    }
+    return MED_OK;
+}
+
 int med_dataset_case(const med_dataset *d, const char *name) {
     med_case key = {.name = (char *)name};
     const med_case *found = d->n_cases ? bsearch(&key, d->cases, (size_t)d->n_cases, sizeof key, compare_cases) : NULL;

@@ -40,6 +40,8 @@ typedef struct med_dataset { /* owned; med_dataset_free */
  * part. MED_EINPUT, MED_EFORMAT: says which file and what is wrong. */
 MED_CHECK med_status med_dataset_open(const char *path, med_dataset **out);
 void med_dataset_free(med_dataset *d);
+/* Forget all modalities but these, which become its order, and what cases have of the others. MED_EUSAGE: it lacks one. */
+MED_CHECK med_status med_dataset_keep(med_dataset *d, int n, const char *const *mods);
 int med_dataset_mod(const med_dataset *d, const char *mod);   /* index, -1 */
 int med_dataset_case(const med_dataset *d, const char *name); /* index, -1 */
 

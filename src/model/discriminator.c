@@ -31,6 +31,10 @@ med_val med_discriminator_build(med_graph *g, med_discriminator_config c, const 
     return h;
 }
 
+med_val med_discriminator_miss(med_graph *g, med_discriminator_config c, const char *mod, med_val image, double goal) {
+    return med_mean(g, med_square(g, med_scale_shift(g, med_discriminator_build(g, c, mod, image), 1, -goal)));
+}
+
 static med_status add_uniform(med_weights *w, const char *name, med_shape shape, double bound, uint64_t seed) {
     med_tensor *t;
     MED_TRY(med_weights_add(w, name, MED_F32, shape, &t));

@@ -340,6 +340,6 @@ void med_mmhvae_generate(med_graph *g, const med_mmhvae_config *c, const med_mmh
         out->out[j] = image_decoder(g, c, z);
         med_scope_pop(g);
         /* QUIRK of the release: only the first given modality's field of view counts. */
-        if (o.given) out->out[j] = med_mask_fill(g, out->out[j], f->x[med_modset_first(o.given)], -1, -1);
+        if (o.given && !o.is_bare) out->out[j] = med_mask_fill(g, out->out[j], f->x[med_modset_first(o.given)], -1, -1);
     }
 }

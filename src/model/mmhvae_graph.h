@@ -28,6 +28,7 @@ typedef struct med_mmhvae_pass_options {
     double temperature;
     const char *name;         /* noise inputs are called "eps/NAME/LEVEL" */
     bool wants_kl, wants_marginals;
+    bool is_bare;             /* no mask */
     bool shares_nothing;      /* compute what posteriors have in common for each of them: cost as published */
 } med_mmhvae_pass_options;
 

@@ -13,6 +13,7 @@ MED_CHECK med_status med_mmhvae_init_net(const med_net *n, uint64_t seed, med_we
 void med_mmhvae_infer_net(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out);
 void med_mmhvae_settle_size_net(const med_weights *w, med_net *n);
 extern const med_training med_mmhvae_training;
+extern const med_model med_model_mhvae;
 
 /* Their settings' rows, the sizes of a preset, and the functions of their descriptors. */
 #define MED_MMHVAE_SIZE_KEYS(T)                                                                       \

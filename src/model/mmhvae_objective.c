@@ -13,18 +13,9 @@
 #include <stdio.h>
 
 #include "model/mmhvae_objective.h"
-
-static med_val sum_of(med_graph *g, med_val total, med_val part) {
-    return total.id < 0 ? part : part.id < 0 ? total : med_add(g, total, part);
-}
+#include "model/trainer.h"
 
 static med_val input1(med_graph *g, const char *name) { return med_input(g, name, med_shape_1(1)); }
-
-/* mean (D(image) - goal)^2 */
-static med_val squared_miss(med_graph *g, const med_mmhvae_config *c, med_discriminator_config d, int j, med_val image, double goal) {
-    med_val score = med_discriminator_build(g, d, c->mods[j], image);
-    return med_mean(g, med_square(g, med_scale_shift(g, score, 1, -goal)));
-}
 
 static med_val reconstruction(med_graph *g, const med_mmhvae_step_key *key, const med_mmhvae_step_graph *s, int p) {
     med_val total = MED_NONE;
@@ -32,14 +23,14 @@ static med_val reconstruction(med_graph *g, const med_mmhvae_step_key *key, cons
         med_val d = med_sub(g, s->pass[p].out[j], s->target[j]);
         d = key->smooth_l1 ? med_smooth_l1(g, d) : med_abs(g, d);
         double weight = 0.5 / med_modset_count(key->observed) / (double)med_shape_count(med_val_shape(g, d));
-        total = sum_of(g, total, med_sum(g, d, weight));
+        total = med_sum_of(g, total, med_sum(g, d, weight));
     }
     return med_mul(g, total, s->share);
 }
 
 static med_val adversarial(med_graph *g, const med_mmhvae_config *c, med_discriminator_config d, const med_mmhvae_step_graph *s, int p) {
     med_val total = MED_NONE;
-    for (int j = 0; j < c->n_mods; j++) total = sum_of(g, total, squared_miss(g, c, d, j, s->pass[p].out[j], 1));
+    for (int j = 0; j < c->n_mods; j++) total = med_sum_of(g, total, med_discriminator_miss(g, d, c->mods[j], s->pass[p].out[j], 1));
     return med_mul(g, med_scale_shift(g, total, 1.0 / c->n_mods, 0), s->share);
 }
 
@@ -47,15 +38,15 @@ static med_val discriminator(med_graph *g, const med_mmhvae_config *c, med_discr
                              const med_mmhvae_step_graph *s) {
     med_val total = MED_NONE;
     MED_MODSET_EACH(j, key->observed) {
-        total = sum_of(g, total, squared_miss(g, c, d, j, s->target[j], 1));
+        total = med_sum_of(g, total, med_discriminator_miss(g, d, c->mods[j], s->target[j], 1));
         med_val fakes = MED_NONE;
         int n_fakes = 0;
         for (int p = 0; p < key->n_passes; p++) {
             if (med_modset_has(key->given[p], j)) continue;
-            fakes = sum_of(g, fakes, squared_miss(g, c, d, j, s->pass[p].out[j], 0));
+            fakes = med_sum_of(g, fakes, med_discriminator_miss(g, d, c->mods[j], s->pass[p].out[j], 0));
             n_fakes++;
         }
-        if (n_fakes) total = sum_of(g, total, med_scale_shift(g, fakes, 1.0 / n_fakes, 0));
+        if (n_fakes) total = med_sum_of(g, total, med_scale_shift(g, fakes, 1.0 / n_fakes, 0));
     }
     return med_mul(g, med_scale_shift(g, total, 1.0 / med_modset_count(key->observed), 0), s->share);
 }
@@ -84,12 +75,12 @@ void med_mmhvae_objective(med_graph *g, const med_mmhvae_config *c, med_discrimi
     med_val image = MED_NONE, kl = MED_NONE, adv = MED_NONE;
     for (int p = 0; p < key.n_passes; p++) {
         s->adversarial[p] = MED_NONE;
-        image = sum_of(g, image, s->image[p] = reconstruction(g, &key, s, p));
-        for (int l = 0; l <= c->pools; l++) kl = sum_of(g, kl, s->kl[p][l] = s->pass[p].kl[l]);
-        if (key.is_adversarial && p > 0) adv = sum_of(g, adv, s->adversarial[p] = adversarial(g, c, d, s, p));
+        image = med_sum_of(g, image, s->image[p] = reconstruction(g, &key, s, p));
+        for (int l = 0; l <= c->pools; l++) kl = med_sum_of(g, kl, s->kl[p][l] = s->pass[p].kl[l]);
+        if (key.is_adversarial && p > 0) adv = med_sum_of(g, adv, s->adversarial[p] = adversarial(g, c, d, s, p));
     }
     double per_pixel = 1.0 / ((double)key.n * c->height * c->width * c->n_mods);
-    s->loss = sum_of(g, image, med_mul(g, med_mul(g, med_scale_shift(g, kl, per_pixel, 0), s->share), s->w_kl));
-    if (key.is_adversarial) s->loss = sum_of(g, s->loss, med_mul(g, adv, s->w_dis));
+    s->loss = med_sum_of(g, image, med_mul(g, med_mul(g, med_scale_shift(g, kl, per_pixel, 0), s->share), s->w_kl));
+    if (key.is_adversarial) s->loss = med_sum_of(g, s->loss, med_mul(g, adv, s->w_dis));
     s->discriminator = key.trains_discriminators ? discriminator(g, c, d, &key, s) : MED_NONE;
 }

@@ -161,10 +161,11 @@ med_status med_net_set(med_net *n, const char *pair) {
 /* ---- presets and rules ---- */
 
 med_status med_net_preset(const med_model *model, const char *name, med_net *out) {
-    static const char *const mods[] = {"us", "t2", "cet1", "flair"};
     const char *names[N_PRESETS + 1] = {NULL};
-    *out = (med_net){.model = model, .n_mods = 4, .height = 192, .width = 192};
-    for (int j = 0; j < 4; j++) strcpy(out->mods[j], mods[j]);
+    *out = (med_net){.model = model, .height = 192, .width = 192};
+    static const char *const all[] = {"us", "t2", "cet1", "flair", NULL};
+    const char *const *mods = model->default_mods ? model->default_mods : all;
+    for (; mods[out->n_mods]; out->n_mods++) snprintf(out->mods[out->n_mods], MED_MOD_NAME, "%s", mods[out->n_mods]);
     for (int i = 0; i < N_PRESETS; i++) {
         names[i] = preset_names[i];
         if (strcmp(name, names[i]) != 0) continue;
@@ -287,6 +288,32 @@ med_val med_dropout(med_graph *g, med_val x, double drop, med_noises *list, cons
     noise->kind = MED_NOISE_KEEP;
     noise->keep = 1 - drop;
     return med_mul(g, x, mask);
+}
+
+/* ---- what it takes ---- */
+
+static char *names_of(const med_net *n, med_modset set) {
+    char *list = med_strdup("");
+    MED_MODSET_EACH (j, set) {
+        char *longer = med_format("%s%s%s", list, *list ? ", " : "", n->mods[j]);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+med_modset med_net_makes(const med_net *n, med_modset given) {
+    return n->model->makes ? n->model->makes(n, given) : (med_modset)(((uint64_t)1 << n->n_mods) - 1);
+}
+
+med_status med_net_accepts(const med_net *n, med_modset given, med_modset target) {
+    med_modset makes = med_net_makes(n, given);
+    if (makes && !(target & ~makes)) return MED_OK;
+    char *have = names_of(n, given), *want = names_of(n, target & ~makes);
+    med_status status = med_fail(MED_EUSAGE, "%s cannot make %s of %s: %s", n->model->title, makes ? want : "images", have, n->model->limits);
+    free(have);
+    free(want);
+    return status;
 }
 
 void med_net_infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out) {

@@ -81,7 +81,11 @@ struct med_model {
     const med_option *keys;
     size_t own_size;
     const void *preset[3];
+    const char *const *default_mods; /* those that a new network takes of a data set, NULL-terminated; NULL: all */
     med_status (*check)(const med_net *n);   /* its settings; MED_EUSAGE: what is wrong */
+    /* What it can make of these: 0 when it cannot take them. NULL: everything of anything. `limits` says so in words. */
+    med_modset (*makes)(const med_net *n, med_modset given);
+    const char *limits;
     int (*size_step)(const med_net *n);      /* height and width are multiples of this */
     char *(*describe)(const med_net *n);     /* "16 channels at full resolution, ...", for a report; owned */
     /* Every parameter in a fixed order. The one list that counting, initialising and loading go by. */
@@ -125,6 +129,10 @@ MED_CHECK med_status med_net_load(const char *path, const int slice[2], const me
  * parameter is called there, for messages (owned text); NULL: as here. MED_EFORMAT. */
 MED_CHECK med_status med_net_check_tensors(const med_net *n, const char *path, const med_weights *w,
                                            med_rename_fn *name_in_file, const void *context);
+
+/* What it can make of the given modalities, and that it can make these: MED_EUSAGE tells what the model takes. */
+med_modset med_net_makes(const med_net *n, med_modset given);
+MED_CHECK med_status med_net_accepts(const med_net *n, med_modset given, med_modset target);
 
 /* Builds the model's inference; `out` is cleared first. */
 void med_net_infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out);

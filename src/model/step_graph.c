@@ -23,6 +23,10 @@ void med_step_graph_add(med_step_graph *s, med_term_kind kind, med_val value, co
     s->term[s->n_terms++].value = value;
 }
 
+med_val med_sum_of(med_graph *g, med_val total, med_val part) {
+    return total.id < 0 ? part : part.id < 0 ? total : med_add(g, total, part);
+}
+
 void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, ...) {
     if (value.id < 0 || s->n_watched == MED_MAX_WATCHED) return;
     va_list args;
@@ -30,6 +34,16 @@ void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, 
     vsnprintf(s->watched[s->n_watched].name, sizeof s->watched->name, format, args);
     va_end(args);
     s->watched[s->n_watched++].value = value;
+}
+
+med_modset med_draw_subset(med_modset observed, med_rng *rng) {
+    uint32_t n = (uint32_t)1 << med_modset_count(observed), pick = 1 + med_rng_below(rng, n - 2);
+    med_modset out = 0;
+    MED_MODSET_EACH (j, observed) {
+        if (pick & 1) out |= med_modset_of(j);
+        pick >>= 1;
+    }
+    return out;
 }
 
 double med_step_term(const med_step_result *r, const char *name) {

@@ -204,6 +204,7 @@ static med_status build(med_trainer *t, lane *l, step_plan *p) {
     p->graph = med_graph_create();
     med_step_build(p->graph, &t->net, &p->key, &p->values);
     MED_TRY(med_graph_status(p->graph));
+    if (p->values.loss[0].id < 0 && p->values.loss[1].id < 0) return MED_OK; /* nothing to do in this phase */
     add_gradients(p);
     mark_outputs(p);
     MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = l->workspace, .is_reference = t->options.is_reference}, &p->plan));
@@ -349,6 +350,7 @@ static med_status prepare_lanes(med_trainer *t, const med_step_input *in, int pa
 
 static med_status run_slices(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
     MED_TRY(prepare_lanes(t, in, part));
+    if (!t->lanes[0].current->plan) return MED_OK;
     for (int first = 0; first < in->n; first += t->n_lanes) {
         int n = in->n - first < t->n_lanes ? in->n - first : t->n_lanes;
         slice_job job = {t, in, first};

@@ -25,7 +25,7 @@ typedef struct med_step_key {
 typedef enum med_term_kind { MED_TERM_IMAGE, MED_TERM_KL, MED_TERM_ADVERSARIAL, MED_N_TERM_KINDS } med_term_kind;
 enum { MED_MAX_TERMS = 48, MED_TERM_NAME = 24, MED_MAX_WATCHED = 240, MED_WATCHED_NAME = 80 };
 
-/* What the trainer feeds and reads. Every value is times `share`, but for terms of KL, which are plain sums. */
+/* What the trainer feeds and reads. A part without losses is passed over. Every value is times `share`, but for terms of KL, which are plain sums. */
 typedef struct med_step_graph {
     med_val x[MED_MAX_MODS], target[MED_MAX_MODS]; /* inputs [n,1,H,W], MED_NONE where the part reads none */
     med_val share, w_kl, w_dis;                    /* inputs [1]: n / slices of the whole batch; weights of terms */
@@ -46,6 +46,9 @@ typedef struct med_step_graph {
 void med_step_graph_add(med_step_graph *s, med_term_kind kind, med_val value, const char *format, ...) MED_PRINTF(4, 5);
 void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, ...) MED_PRINTF(3, 4);
 
+/* total + part, or the one that is there. */
+med_val med_sum_of(med_graph *g, med_val total, med_val part);
+
 struct med_training;
 /* Clears `out` and builds the model's part. */
 void med_step_build(med_graph *g, const med_net *net, const med_step_key *key, med_step_graph *out);
@@ -57,7 +60,17 @@ typedef struct med_training {
     /* Discriminators' initial parameters, named disc/...; NULL: the model has none. */
     med_status (*init_discriminators)(const med_net *net, med_discriminator_config d, uint64_t seed, med_weights *w);
     med_optimizer_config optimizer, discriminator_optimizer; /* but for the rates */
+    /* What a step gives of what is observed: two modalities or more; progress through the run in [0, 1). NULL: subsets in
+     * turn, as MMHVAE. */
+    med_modset (*draw_given)(const med_net *net, med_modset observed, double progress, med_rng *rng);
+    bool needs_all; /* trains on complete cases only */
+    /* "key=value" of `medley train`, NULL-terminated: what this model changes in the presets tiny, small, paper; and its
+     * authors' schedule (for --set schedule=native; its epochs are for the preset paper, others shorten it). NULL: nothing. */
+    const char *const *settings[3], *const *native;
 } med_training;
+
+/* One of the non-empty proper subsets, all equally likely. */
+med_modset med_draw_subset(med_modset observed, med_rng *rng);
 
 /* ---- what training calls ---- */
 

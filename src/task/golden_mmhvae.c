@@ -1,4 +1,4 @@
-/* golden_mmhvae.c: fixtures of MMHVAE, of MoPoE, which is MMHVAE with one stochastic level, and of its ablations: forward
+/* golden_mmhvae.c: fixtures of MMHVAE, of MHVAE, which is the same network, of MoPoE, which is MMHVAE with one stochastic level, and of its ablations: forward
  * passes of any subset and temperature, KL per level.
  *
  * Tolerances: PyTorch's own float32 run differs from these float64 numbers by 1e-5 in tiny images, 6e-5 at paper size
@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "engine/plan.h"
 #include "model/mmhvae_graph.h"
+#include "model/mmhvae_model.h"
 #include "task/golden_mmhvae.h"
 
 static const double image_max_tiny = 5e-5, image_max_variant = 1e-4, image_max_paper = 5e-4, image_rms_paper = 5e-5;
@@ -32,12 +33,11 @@ med_status med_golden_modset(const med_golden_run *r, const json_t *names, med_m
 }
 
 static med_status copy_parameters(const med_golden_run *r, med_weights *to_weights) {
-    bool has_input_conv = med_mmhvae_channels(&r->config, 0) / 2 != r->config.nfinal;
     for (int i = 0; i < med_weights_count(r->f->data); i++) {
         const med_tensor *from = med_weights_at(r->f->data, i);
         if (strncmp(from->name, "w/", 2) != 0) continue;
-        char *name = med_mmhvae_name_from_release(from->name + 2, has_input_conv);
-        if (!name) return med_fail(MED_EFORMAT, "%s: %s is no parameter of MMHVAE", r->f->path, from->name);
+        char *name = med_golden_our_name(r, from->name + 2);
+        if (!name) return med_fail(MED_EFORMAT, "%s: %s is no parameter of the network", r->f->path, from->name);
         med_tensor *to;
         med_status status = med_weights_add(to_weights, name, MED_F32, from->shape, &to);
         free(name);
@@ -54,6 +54,69 @@ med_status med_golden_parameters(const med_golden_run *r, med_weights **out) {
     med_weights_free(*out);
     *out = NULL;
     return status;
+}
+
+double med_golden_scale(const med_golden_run *r) {
+    return r->is_mhvae ? (double)r->n * r->config.height * r->config.width * r->config.n_mods : 1;
+}
+
+med_net med_golden_net(const med_golden_run *r) {
+    med_net net = med_mmhvae_net(&r->config);
+    if (!r->is_mhvae) return net;
+    med_net mhvae;
+    med_assert(med_net_preset(&med_model_mhvae, "tiny", &mhvae) == MED_OK && med_net_set(&mhvae, "mask=full") == MED_OK);
+    memcpy(&mhvae.own, &net.own, sizeof(med_mmhvae_own)); /* its settings begin with them */
+    mhvae.n_mods = net.n_mods;
+    mhvae.height = net.height;
+    mhvae.width = net.width;
+    memcpy(mhvae.mods, net.mods, sizeof mhvae.mods);
+    return mhvae;
+}
+
+/* ---- names ---- */
+
+/* MHVAE's release numbers image decoders, and calls the parts of a normed weight otherwise: the ends of names. */
+static const char *const mhvae_ends[][2] = {{".weight_g", ".parametrizations.weight.original0"},
+                                            {".weight_v", ".parametrizations.weight.original1"}};
+static const char decoders[] = "final_blocks.";
+
+static char *with_end(const char *name, int from, int to) {
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(name), n_end = strlen(mhvae_ends[i][from]);
+        if (n > n_end && strcmp(name + n - n_end, mhvae_ends[i][from]) == 0)
+            return med_format("%.*s%s", (int)(n - n_end), name, mhvae_ends[i][to]);
+    }
+    return med_strdup(name);
+}
+
+char *med_golden_our_name(const med_golden_run *r, const char *name) {
+    bool has_input_conv = med_mmhvae_channels(&r->config, 0) / 2 != r->config.nfinal;
+    if (!r->is_mhvae) return med_mmhvae_name_from_release(name, has_input_conv);
+    char *same = with_end(name, 0, 1), *end;
+    if (strncmp(same, decoders, strlen(decoders)) == 0) {
+        long j = strtol(same + strlen(decoders), &end, 10);
+        char *by_mod = j >= 0 && j < r->config.n_mods ? med_format("%s%s%s", decoders, r->config.mods[j], end) : NULL;
+        free(same);
+        same = by_mod;
+    }
+    char *ours = same ? med_mmhvae_name_from_release(same, has_input_conv) : NULL;
+    free(same);
+    return ours;
+}
+
+char *med_golden_release_name(const med_golden_run *r, const char *ours) {
+    char *release = med_mmhvae_name_to_release(&r->config, ours);
+    if (!release || !r->is_mhvae) return release;
+    char *name = with_end(release, 1, 0);
+    free(release);
+    for (int j = 0; j < r->config.n_mods; j++) {
+        size_t n = strlen(decoders), n_mod = strlen(r->config.mods[j]);
+        if (strncmp(name, decoders, n) != 0 || strncmp(name + n, r->config.mods[j], n_mod) != 0 || name[n + n_mod] != '.') continue;
+        char *by_number = med_format("%s%d%s", decoders, j, name + n + n_mod);
+        free(name);
+        return by_number;
+    }
+    return name;
 }
 
 /* ---- forward ---- */
@@ -101,7 +164,7 @@ static med_status plan_forward(const med_golden_run *r, forward *w) {
     med_mmhvae_encode(w->graph, &r->config, w->given, r->n, &w->features);
     med_mmhvae_pass_options o = {.given = w->given, .target = w->is_reference ? 0 : med_modset_of(r->config.n_mods) - 1,
                                  .temperature = w->temperature, .name = "case", .wants_kl = has_noise && !w->is_reference,
-                                 .wants_marginals = w->is_reference};
+                                 .wants_marginals = w->is_reference, .is_bare = r->is_mhvae};
     med_mmhvae_generate(w->graph, &r->config, &w->features, r->n, o, &w->pass);
     for (int j = 0; j < r->config.n_mods; j++) {
         med_output(w->graph, w->pass.out[j]);
@@ -220,16 +283,20 @@ static med_status check_count(med_golden_run *r) {
     return MED_OK;
 }
 
+static med_status run_all(med_golden_run *r) {
+    med_status status = check_count(r);
+    if (status == MED_OK) status = med_golden_parameters(r, &r->weights);
+    if (status == MED_OK) status = run_cases(r);
+    if (status == MED_OK) status = med_golden_training(r);
+    med_weights_free(r->weights);
+    return status;
+}
+
 static med_status run_variant(med_golden *f, const char *kind) {
     med_golden_run r = {.f = f};
-    med_status status = read_config(&r);
-    if (status == MED_OK && kind) status = read_variant(&r, kind);
-    if (status == MED_OK) status = check_count(&r);
-    if (status == MED_OK) status = med_golden_parameters(&r, &r.weights);
-    if (status == MED_OK) status = run_cases(&r);
-    if (status == MED_OK) status = med_golden_training(&r);
-    med_weights_free(r.weights);
-    return status;
+    MED_TRY(read_config(&r));
+    if (kind) MED_TRY(read_variant(&r, kind));
+    return run_all(&r);
 }
 
 static med_status run_mmhvae(med_golden *f) { return run_variant(f, NULL); }
@@ -237,6 +304,14 @@ static med_status run_mopoe(med_golden *f) { return run_variant(f, "depth1"); }
 static med_status run_ablation(med_golden *f) {
     const char *kind = json_string_value(json_object_get(f->json, "kind"));
     return run_variant(f, kind ? kind : "");
+}
+
+/* The images are raw, the objective is a sum. */
+static med_status run_mhvae(med_golden *f) {
+    med_golden_run r = {.f = f, .is_mhvae = true};
+    med_status status = read_config(&r);
+    r.config.nfinal = r.config.base / 2;
+    return status == MED_OK ? run_all(&r) : status;
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -282,6 +357,7 @@ static med_status run_mmhvae_paper(med_golden *f) {
 }
 
 const med_golden_kind med_golden_mmhvae = {"mmhvae", run_mmhvae};
+const med_golden_kind med_golden_mhvae = {"mhvae", run_mhvae};
 const med_golden_kind med_golden_mopoe = {"mopoe", run_mopoe};
 const med_golden_kind med_golden_ablation = {"ablation", run_ablation};
 const med_golden_kind med_golden_mmhvae_paper = {"mmhvae-paper", run_mmhvae_paper};

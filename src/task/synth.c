@@ -152,7 +152,7 @@ static med_status run_slice(const job *b, int lane, int slice) {
     med_synth_pass *p = med_synth_model_pass(b->model, b->options, lane);
     MED_MODSET_EACH (j, p->given) cut(&b->slicer, b->inputs[j], slice, p->image[j]);
     MED_MODSET_EACH (j, p->target) memset(sum_of(b, lane, j, false), 0, 2 * n_pixels(b) * sizeof(double));
-    int n_draws = b->options->temperature == 0 ? 1 : b->options->n_samples; /* without noise all draws are equal */
+    int n_draws = b->options->temperature == 0 || !p->values.noise.n ? 1 : b->options->n_samples; /* without noise all draws are equal */
     for (int draw = 0; draw < n_draws; draw++) {
         draw_noise(b, p, slice, draw);
         MED_TRY(med_plan_run(p->plan));
@@ -246,6 +246,7 @@ static med_status check_inputs(const med_synth_model *m, const med_volume *const
     med_modset known = ((med_modset)1 << c->n_mods) - 1;
     if (!(o->given & known) || !(o->target & known) || (o->given | o->target) & ~known)
         return med_fail(MED_EUSAGE, "nothing to do: name at least one given and one target modality of the model");
+    MED_TRY(med_net_accepts(c, o->given, o->target));
     int first = med_modset_first(o->given);
     MED_MODSET_EACH (j, o->given) {
         if (!inputs[j]) return med_fail(MED_EUSAGE, "modality %s is given, but there is no image of it", c->mods[j]);

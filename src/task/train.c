@@ -13,7 +13,10 @@
 
 /* ---- settings ---- */
 
-static med_status apply(const med_train_options *o, med_train_config *c, med_net *net) {
+static med_status apply(const med_train_options *o, const char *preset, med_train_config *c, med_net *net) {
+    bool was_native = strcmp(c->schedule, "native") == 0;
+    for (int i = 0; i < o->set.n; i++)
+        if (!was_native && strcmp(o->set.item[i], "schedule=native") == 0) MED_TRY(med_train_native(preset, c, net));
     for (int i = 0; i < o->set.n; i++) MED_TRY(med_train_set(c, net, o->set.item[i]));
     if (o->epochs) c->epochs = o->epochs;
     if (o->steps) c->steps = o->steps;
@@ -82,8 +85,8 @@ static med_status begin(med_train_work *w) {
     const med_model *model;
     MED_TRY(med_model_find(o->model, &model));
     MED_TRY(med_train_preset(r->preset, model, &r->config, &r->model));
-    MED_TRY(apply(o, &r->config, &r->model));
-    MED_TRY(med_train_data_open(o->data, &r->config, &w->data));
+    MED_TRY(apply(o, r->preset, &r->config, &r->model));
+    MED_TRY(med_train_data_open(o->data, &r->config, model, &w->data));
     MED_TRY(med_train_model(&r->config, w->data->dataset->n_mods, w->data->dataset->mods, w->data->nx, w->data->ny,
                             &r->model));
     fit_schedule(w);
@@ -150,9 +153,9 @@ static med_status resume(med_train_work *w) {
     MED_TRY(med_train_run_open(o->run, &w->run, &was));
     w->record = was;
     if (o->epochs) w->record.config.steps = 0;
-    MED_TRY(apply(o, &w->record.config, &w->record.model));
+    MED_TRY(apply(o, was.preset, &w->record.config, &w->record.model));
     MED_TRY(check_resumable(w, &was));
-    MED_TRY(med_train_data_open(o->data, &w->record.config, &w->data));
+    MED_TRY(med_train_data_open(o->data, &w->record.config, was.model.model, &w->data));
     if (strcmp(w->data->dataset->hash, was.data_hash) != 0) return fail_data(w, &was);
     fit_schedule(w);
     return MED_OK;

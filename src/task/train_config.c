@@ -1,9 +1,11 @@
 /* train_config.c: the keys of `medley train --set key=value` and their presets. */
 #include "task/train_config.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/thread.h"
 #include "engine/switches.h"
 
@@ -14,6 +16,10 @@ const med_option med_train_keys[] = {
     MED_OPT_LIST(T, "size", size, "H,W",
                  "slice size of the network in voxels (default: the data set's, rounded up to its steps)"),
 
+    MED_OPT_LIST(T, "modalities", modalities, "MOD,...",
+                 "modalities of the data set that the network knows (default: all; of mhvae us,t2)"),
+    MED_OPT_CHOICE(T, "schedule", schedule, "common|native",
+                   "lengths, rates and batches: the same for all models, or as the model's authors trained it"),
     MED_OPT_TEXT(
         T, "anchor", anchor, "MOD",
         "modality that is given alone in one pass of every step; none: no such pass (default: the data set's)"),
@@ -65,6 +71,7 @@ const med_option med_train_keys[] = {
 /* What every preset has, unless its row says otherwise: the paper's numbers. */
 static const med_train_config paper = {
     .subsets = "all",
+    .schedule = "common",
     .w_kl = 1e-3,
     .kl_ramp_epochs = 50,
     .w_dis = 0.05,
@@ -119,12 +126,13 @@ static med_train_config preset_demo(void) {
 
 static const struct preset {
     const char *name, *network;
+    int size; /* 0 tiny, 1 small, 2 paper */
     med_train_config (*schedule)(void);
 } presets[] = {
-    {"tiny", "tiny", preset_tiny},
-    {"small", "small", preset_small},
-    {"paper", "paper", preset_paper},
-    {"demo", "tiny", preset_demo},
+    {"tiny", "tiny", 0, preset_tiny},
+    {"small", "small", 1, preset_small},
+    {"paper", "paper", 2, preset_paper},
+    {"demo", "tiny", 0, preset_demo},
 };
 enum { N_PRESETS = sizeof presets / sizeof *presets };
 
@@ -134,15 +142,6 @@ static med_status fail_preset(const char *name) {
     const char *nearest = med_nearest(name, names);
     if (nearest) return med_fail(MED_EUSAGE, "unknown preset '%s' (did you mean '%s'?)", name, nearest);
     return med_fail(MED_EUSAGE, "unknown preset '%s', expected tiny, small, paper or demo", name);
-}
-
-med_status med_train_preset(const char *name, const med_model *model, med_train_config *out, med_net *net) {
-    for (int i = 0; i < N_PRESETS; i++) {
-        if (strcmp(name, presets[i].name) != 0) continue;
-        *out = presets[i].schedule();
-        return med_net_preset(model, presets[i].network, net);
-    }
-    return fail_preset(name);
 }
 
 static bool has_key(const med_option *table, const char *pair) {
@@ -171,6 +170,55 @@ med_status med_train_set(med_train_config *c, med_net *net, const char *pair) {
     bool is_switch = strncmp(pair, med_switch_prefix, strlen(med_switch_prefix)) == 0;
     if (is_switch || has_key(net->model->keys, pair)) return med_net_set(net, pair);
     return has_key(med_train_keys, pair) ? med_option_set_pair(med_train_keys, c, pair) : fail_key(net->model, pair);
+}
+
+/* NULL: none. */
+static med_status set_all(const char *const *pairs, med_train_config *c, med_net *net) {
+    for (; pairs && *pairs; pairs++) MED_TRY(med_train_set(c, net, *pairs));
+    return MED_OK;
+}
+
+med_status med_train_preset(const char *name, const med_model *model, med_train_config *out, med_net *net) {
+    for (int i = 0; i < N_PRESETS; i++) {
+        if (strcmp(name, presets[i].name) != 0) continue;
+        *out = presets[i].schedule();
+        MED_TRY(med_net_preset(model, presets[i].network, net));
+        return set_all(model->training->settings[presets[i].size], out, net);
+    }
+    return fail_preset(name);
+}
+
+/* ---- as the authors trained it ---- */
+
+/* Keys that count epochs shrink with a run that is shorter than the authors'. */
+static bool counts_epochs(const char *pair) {
+    static const char *const keys[] = {"kl_ramp_epochs=", "discriminator_from=", "adversarial_from=", "restart_at="};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strncmp(pair, keys[i], strlen(keys[i])) == 0) return true;
+    return false;
+}
+
+med_status med_train_native(const char *preset, med_train_config *c, med_net *net) {
+    static const char epochs_key[] = "epochs=";
+    const char *const *pairs = net->model->training->native;
+    if (!pairs)
+        return med_fail(MED_EUSAGE, "schedule: %s has no schedule of its own but the common one", net->model->title);
+    double shorter = 1;
+    for (const char *const *p = pairs; *p; p++) {
+        if (strncmp(*p, epochs_key, strlen(epochs_key)) != 0) continue;
+        if (strcmp(preset, "paper") == 0) MED_TRY(med_train_set(c, net, *p));
+        else shorter = c->epochs / strtod(*p + strlen(epochs_key), NULL);
+    }
+    for (; *pairs; pairs++) {
+        if (strncmp(*pairs, epochs_key, strlen(epochs_key)) == 0) continue;
+        const char *equals = strchr(*pairs, '=');
+        int n = (int)lround(shorter * strtod(equals + 1, NULL));
+        char *pair = counts_epochs(*pairs) ? med_format("%.*s%d", (int)(equals + 1 - *pairs), *pairs, n < 1 ? 1 : n) : med_strdup(*pairs);
+        med_status status = med_train_set(c, net, pair);
+        free(pair);
+        MED_TRY(status);
+    }
+    return MED_OK;
 }
 
 med_status med_train_config_check(const med_train_config *c) {

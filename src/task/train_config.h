@@ -7,6 +7,8 @@
 #include "model/trainer.h"
 
 typedef struct med_train_config {
+    med_strings modalities; /* of the data set, that the network knows; empty: as the model is used to */
+    const char *schedule;
     med_strings size; /* of the network's slices, "H,W"; empty: the data set's slice size, rounded up */
     /* the objective */
     const char *anchor, *subsets;
@@ -29,6 +31,8 @@ extern const med_option med_train_keys[];
 
 /* "tiny", "small", "paper", "demo": schedule and network of this model. MED_EUSAGE names the nearest. */
 MED_CHECK med_status med_train_preset(const char *name, const med_model *model, med_train_config *out, med_net *net);
+/* The settings of the model's authors, for a run that a preset began. MED_EUSAGE: it has none. */
+MED_CHECK med_status med_train_native(const char *preset, med_train_config *c, med_net *net);
 /* "key=value" of the training or of the network. */
 MED_CHECK med_status med_train_set(med_train_config *c, med_net *net, const char *pair);
 /* What ranges of single keys cannot say. */

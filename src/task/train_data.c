@@ -11,11 +11,26 @@
 
 /* ---- which cases, and how ---- */
 
+/* The network may know some modalities only: the others are forgotten. */
+static med_status choose_mods(med_train_data *d, const med_train_config *c) {
+    const char *const *names = d->model->default_mods;
+    int n = 0;
+    if (c->modalities.n) {
+        names = (const char *const *)c->modalities.item;
+        n = c->modalities.n;
+    }
+    if (!names) return MED_OK;
+    while (!c->modalities.n && names[n]) n++;
+    med_status status = med_dataset_keep(d->dataset, n, names);
+    return status == MED_OK ? MED_OK : med_fail_in(status, "modalities of %s", d->model->title);
+}
+
 static med_status find_anchor(med_train_data *d, const med_train_config *c) {
     const med_dataset *set = d->dataset;
     const char *name = c->anchor ? c->anchor : set->anchor[0] ? set->anchor : "us";
+    bool is_free = d->model->training->draw_given && !c->anchor; /* no pass of its own */
     d->anchor = strcmp(name, "none") == 0 ? -1 : med_dataset_mod(set, name);
-    if (d->anchor >= 0 || strcmp(name, "none") == 0) return MED_OK;
+    if (d->anchor >= 0 || strcmp(name, "none") == 0 || is_free) return MED_OK;
     char mods[MED_MAX_MODS * (MED_MOD_NAME + 1)] = "";
     for (int j = 0; j < set->n_mods; j++) strcat(strcat(mods, " "), set->mods[j]);
     return med_fail(MED_EUSAGE, "%s: no modality '%s' to be the anchor: --set anchor= takes one of%s, or none",
@@ -57,10 +72,14 @@ static void skip(med_train_data *d, const med_case *c, const char *why) {
 
 static med_status add_case(med_train_data *d, int index, bool is_training, med_train_case *list, int *n_list) {
     const med_case *c = &d->dataset->cases[index];
-    med_train_subject subject = {c->observed, d->anchor};
+    med_train_subject subject = {c->observed, d->anchor, d->model->training->draw_given != NULL};
+    if (is_training && d->model->training->needs_all && med_modset_count(c->observed) < d->dataset->n_mods) {
+        skip(d, c, "it is not complete");
+        return MED_OK;
+    }
     if (is_training && med_train_n_subsets(subject) == 0) {
         bool lacks_anchor = d->anchor >= 0 && !med_modset_has(c->observed, d->anchor);
-        skip(d, c, lacks_anchor ? "it lacks the anchor" : "it has nothing but the anchor");
+        skip(d, c, subject.is_drawn ? "it has one modality only" : lacks_anchor ? "it lacks the anchor" : "it has nothing but the anchor");
         return MED_OK;
     }
     if (!c->observed) return MED_OK;
@@ -83,11 +102,15 @@ static med_status add_part(med_train_data *d, int fold, const char *part, bool i
 
 static med_status open_cases(med_train_data *d, const char *path, const med_train_config *c) {
     MED_TRY(med_dataset_open(path, &d->dataset));
+    MED_TRY(choose_mods(d, c));
     MED_TRY(find_anchor(d, c));
     MED_TRY(add_part(d, c->fold, "train", true, &d->train, &d->n_train));
     MED_TRY(add_part(d, c->fold, "val", false, &d->val, &d->n_val));
     if (!d->n_train)
-        return med_fail(MED_EUSAGE,
+        return d->model->training->needs_all
+                   ? med_fail(MED_EUSAGE, "%s: none of %zu cases can be trained on: %s needs complete cases", path,
+                              json_array_size(json_object_get(d->cases, "skipped")), d->model->title)
+                   : med_fail(MED_EUSAGE,
                         "%s: none of %zu cases can be trained on: each needs the anchor (%s) and another modality",
                         path, json_array_size(json_object_get(d->cases, "skipped")),
                         d->anchor < 0 ? "none" : d->dataset->mods[d->anchor]);
@@ -100,12 +123,13 @@ static med_status open_cases(med_train_data *d, const char *path, const med_trai
     return MED_OK;
 }
 
-med_status med_train_data_open(const char *path, const med_train_config *c, med_train_data **out) {
+med_status med_train_data_open(const char *path, const med_train_config *c, const med_model *model, med_train_data **out) {
     med_train_data *d = med_alloc(sizeof *d);
     char absolute[PATH_MAX];
     d->path = med_strdup(realpath(path, absolute) ? absolute : path);
     d->cases = json_pack("{s:[], s:[], s:[]}", "train", "val", "skipped");
     d->source = read_source(path);
+    d->model = model;
     med_status status = open_cases(d, path, c);
     if (status != MED_OK) {
         med_train_data_free(d);

@@ -16,6 +16,7 @@ typedef struct med_train_case {
 
 typedef struct med_train_data { /* owned; med_train_data_free */
     char *path;                 /* absolute */
+    const med_model *model;
     med_dataset *dataset;
     json_t *source; /* {"source":, "licence":}: the manifest's words, empty without one */
     int anchor;     /* index of the modality; -1: none */
@@ -35,7 +36,7 @@ typedef struct med_train_data { /* owned; med_train_data_free */
 } med_train_data;
 
 /* Opens the data set and sorts its cases. MED_EUSAGE: no such anchor, nothing to train on. */
-MED_CHECK med_status med_train_data_open(const char *path, const med_train_config *c, med_train_data **out);
+MED_CHECK med_status med_train_data_open(const char *path, const med_train_config *c, const med_model *model, med_train_data **out);
 void med_train_data_free(med_train_data *d); /* NULL is fine */
 /* Bytes of the training volumes in 16 bits. */
 MED_CHECK med_status med_train_data_measure(const med_train_data *d, const med_net *model, size_t *n_bytes);

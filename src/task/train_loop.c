@@ -162,12 +162,21 @@ static void draw_noise(void *context, const med_noise *noise, int first, int n, 
     for (int i = 0; i < n; i++, key.step++) med_noise_draw(noise, key, (size_t)per_slice, to + i * per_slice);
 }
 
+static med_modset given_of(const med_train_work *w, const med_train_case *c, long subset) {
+    const med_net *net = &w->record.model;
+    const med_training *training = net->model->training;
+    if (!training->draw_given) return med_train_subset(c->subject, subset);
+    med_rng rng = med_rng_start((med_rng_key){w->record.seed, med_site_of("train/given"), (uint64_t)w->position.step});
+    double progress = (double)(w->position.epoch - 1) / w->record.config.epochs;
+    return training->draw_given(net, c->subject.observed, progress, &rng);
+}
+
 static med_status run_step(loop *l, const med_train_case *c, const med_train_batch *batch, long subset) {
     med_train_work *w = l->work;
     med_step_result before = w->last;
     noise_source z = {w->record.seed, (uint64_t)w->position.step * (uint64_t)w->record.config.batch};
     med_step_input in = {.observed = c->subject.observed,
-                         .given = med_train_subset(c->subject, subset),
+                         .given = given_of(w, c, subset),
                          .anchor = c->subject.anchor,
                          .n = batch->n,
                          .noise = draw_noise,

@@ -43,18 +43,21 @@ static void from_volume(const strip *s, const med_volume *v, float *slice) {
 
 static med_status draw_row(med_train_work *w, strip *s, int row, int given, med_modset observed, const med_train_batch *batch) {
     med_synth_options how = {
-        .given = med_modset_of(given), .target = observed, .temperature = 1, .n_samples = 1, .seed = w->record.seed};
+        .given = med_modset_of(given), .target = observed & med_net_makes(&w->record.model, med_modset_of(given)), .temperature = 1, .n_samples = 1, .seed = w->record.seed};
     med_volume *in = NULL, *out[MED_MAX_MODS] = {NULL};
     MED_TRY(to_volume(s, batch->x[given], &in));
     const med_volume *inputs[MED_MAX_MODS] = {[0] = NULL};
     inputs[given] = in;
-    med_status status = med_synth_run(med_train_validator(w), inputs, &how, out, NULL);
+    med_status status = how.target ? med_synth_run(med_train_validator(w), inputs, &how, out, NULL) : MED_OK;
     float *slice = med_alloc((size_t)s->height * (size_t)s->width * sizeof *slice);
     int column = 0;
     draw(s, row, column++, batch->x[given]);
     MED_MODSET_EACH (j, status == MED_OK ? observed : 0) {
-        from_volume(s, out[j], slice);
-        draw(s, row, column++, slice);
+        if (out[j]) {
+            from_volume(s, out[j], slice);
+            draw(s, row, column, slice);
+        }
+        column++;
         draw(s, row, column++, batch->target[j]);
     }
     free(slice);

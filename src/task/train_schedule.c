@@ -26,12 +26,13 @@ void med_train_order(uint64_t seed, int epoch, int n, int *order) {
 
 /* ---- subsets ---- */
 
-static med_modset choosable(med_train_subject s) {
+static med_modset choosable(med_train_subject s) { /* beside the anchor */
     return s.anchor < 0 ? s.observed : s.observed & ~med_modset_of(s.anchor);
 }
 
 long med_train_n_subsets(med_train_subject s) {
-    if (s.anchor >= 0 && !med_modset_has(s.observed, s.anchor)) return 0;
+    if (s.is_drawn && med_modset_count(s.observed) < 2) return 0;
+    if (!s.is_drawn && s.anchor >= 0 && !med_modset_has(s.observed, s.anchor)) return 0;
     int n = med_modset_count(choosable(s));
     long all = (1L << n) - 1;
     return s.anchor < 0 && n > 1 ? all - 1 : all;

@@ -22,6 +22,7 @@ void med_train_order(uint64_t seed, int epoch, int n, int *order);
 typedef struct med_train_subject {
     med_modset observed;
     int anchor;
+    bool is_drawn; /* the model draws what a step gives: as many steps, whether or not the anchor is there */
 } med_train_subject;
 /* Number of subsets S: the non-empty ones of what is observed beside the anchor. Without an anchor, of all that is
  * observed, and S = all is left out where there are others. 0: the case cannot be trained on. */

@@ -34,12 +34,13 @@ static double mean_absolute(const med_volume *a, const med_volume *b) {
 static med_status judge_given(med_synth_model *model, const scans *s, med_modset observed, int given, uint64_t seed,
                               double *error) {
     med_synth_options how = {
-        .given = med_modset_of(given), .target = observed, .temperature = 1, .n_samples = 1, .seed = seed};
+        .given = med_modset_of(given), .target = observed & med_net_makes(med_synth_model_config(model), med_modset_of(given)), .temperature = 1, .n_samples = 1, .seed = seed};
     const med_volume *inputs[MED_MAX_MODS] = {[0] = NULL};
     med_volume *out[MED_MAX_MODS];
     inputs[given] = s->input[given];
+    if (!how.target) return MED_OK;
     MED_TRY(med_synth_run(model, inputs, &how, out, NULL));
-    MED_MODSET_EACH (j, observed) *error += 0.5 * mean_absolute(out[j], s->target[j]) / med_modset_count(observed);
+    MED_MODSET_EACH (j, how.target) *error += 0.5 * mean_absolute(out[j], s->target[j]) / med_modset_count(how.target);
     for (int j = 0; j < MED_MAX_MODS; j++) med_volume_free(out[j]);
     return MED_OK;
 }

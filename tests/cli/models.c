@@ -28,6 +28,8 @@ static const row rows[] = {
     {"mmhvae", "MMHVAE", VAE "--set fusion=average"},
     {"mmhvae", "MMHVAE", VAE "--set fusion=concat-zero"},
     {"mopoe", "MoPoE", VAE},
+    {"mhvae", "MHVAE", VAE "--set schedule=native "},
+    {"mhvae", "MHVAE", VAE "--set modalities=cet1,t2,us --set mask=full "},
 };
 
 #define SCHEDULE                                                                                                       \

@@ -43,6 +43,8 @@ static void sizes_are_as_published(void **state) {
         {"mmhvae", "fusion=average", 13774770, 6.541, 12.649},
         {"mmhvae", "fusion=concat-zero", 17016498, 7.642, 10.329},
         {"mopoe", NULL, 13201482, 6.114, 8.803},
+        {"mhvae", NULL, 10099032, 5.771, 7.807},
+        {"mhvae", "modalities=us,t2,cet1,flair", 13774770, 6.541, 12.649},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const med_model *model;
@@ -112,6 +114,8 @@ int main(void) {
         cmocka_unit_test(sizes_are_as_published),
         FIXTURE("mopoe-tiny"),
         FIXTURE("mopoe-incomplete"),
+        FIXTURE("mhvae-two"),
+        FIXTURE("mhvae-four"),
         FIXTURE("ablation-average"),
         FIXTURE("ablation-concat"),
         FIXTURE("ablation-depth1"),

@@ -61,7 +61,7 @@ static void every_epoch_visits_each_case_once(void **state) {
 /* Bits: us 1, t2 2, cet1 4, flair 8. */
 static void subsets_are_every_choice_beside_the_anchor(void **state) {
     (void)state;
-    med_train_subject all = {0xf, 0}, no_t2 = {0xd, 0}, only_us = {0x1, 0}, no_us = {0xe, 0};
+    med_train_subject all = {0xf, 0, false}, no_t2 = {0xd, 0, false}, only_us = {0x1, 0, false}, no_us = {0xe, 0, false};
     assert_int_equal(med_train_n_subsets(all), 7);
     med_modset seen = 0;
     for (long i = 0; i < 7; i++) {
@@ -81,7 +81,7 @@ static void subsets_are_every_choice_beside_the_anchor(void **state) {
 
 static void without_an_anchor_the_whole_set_is_not_given_twice(void **state) {
     (void)state;
-    med_train_subject three = {0xe, -1}, one = {0x2, -1}, none = {0, -1};
+    med_train_subject three = {0xe, -1, false}, one = {0x2, -1, false}, none = {0, -1, false};
     assert_int_equal(med_train_n_subsets(three), 6);
     for (long i = 0; i < 6; i++) assert_int_not_equal(med_train_subset(three, i), 0xe);
     assert_int_equal(med_train_n_subsets(one), 1);
@@ -92,7 +92,7 @@ static void without_an_anchor_the_whole_set_is_not_given_twice(void **state) {
 static void a_visit_draws_within_its_case(void **state) {
     (void)state;
     med_train_config c = paper();
-    med_train_subject all = {0xf, 0};
+    med_train_subject all = {0xf, 0, false};
     int n_flipped = 0, least = 1000, most = 0, n_subset[7] = {0};
     enum { N = 2000 };
     for (int epoch = 1; epoch <= N; epoch++) {
@@ -116,7 +116,7 @@ static void a_visit_draws_within_its_case(void **state) {
 static void draws_depend_on_seed_epoch_and_case_alone(void **state) {
     (void)state;
     med_train_config c = paper();
-    med_train_subject all = {0xf, 0};
+    med_train_subject all = {0xf, 0, false};
     med_train_draw a = med_train_draw_of(&c, 3, 9, "a", 4000, all), same = med_train_draw_of(&c, 3, 9, "a", 4000, all);
     assert_int_equal(a.first, same.first);
     assert_int_not_equal(a.first, med_train_draw_of(&c, 3, 9, "b", 4000, all).first);
@@ -127,7 +127,7 @@ static void draws_depend_on_seed_epoch_and_case_alone(void **state) {
 static void one_subset_per_visit_or_all(void **state) {
     (void)state;
     med_train_config c = paper();
-    med_train_subject all = {0xf, 0}, two = {0x3, 0};
+    med_train_subject all = {0xf, 0, false}, two = {0x3, 0, false};
     assert_int_equal(med_train_visit_steps(&c, all), 7);
     assert_ok(med_option_set(med_train_keys, &c, "subsets", "one"));
     assert_int_equal(med_train_visit_steps(&c, all), 1);
