@@ -1,2 +1,3 @@
 med_test(golden/baselines)
 med_test(cli/models)
+med_test(unit/mmgan)

@@ -198,3 +198,17 @@ void med_rng_shuffle(med_rng *rng, int *items, int n) {
         items[j] = kept;
     }
 }
+
+static uint64_t splitmix64(uint64_t z) {
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+void med_hashed_fill(float *out, size_t n, const char *name, uint64_t seed, double scale) {
+    uint64_t state = med_site_of(name) ^ seed;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t z = splitmix64(state + (uint64_t)(i + 1) * 0x9E3779B97F4A7C15u);
+        out[i] = (float)(scale * ((double)(z >> 40) / 8388608 - 1));
+    }
+}

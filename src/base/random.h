@@ -23,6 +23,9 @@ void med_normal_fill(float *out, size_t n, med_rng_key key);
 /* Fill with uniform numbers in [0, 1). */
 void med_uniform_fill(float *out, size_t n, med_rng_key key);
 
+/* scale * u, u uniform in [-1, 1) with 24 bits: what fixtures hash from names (splitmix64 from med_site_of(name) ^ seed). */
+void med_hashed_fill(float *out, size_t n, const char *name, uint64_t seed, double scale);
+
 /* Sequential drawing from one key. */
 typedef struct med_rng {
     med_rng_key key;

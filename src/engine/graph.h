@@ -79,6 +79,7 @@ med_val med_mean(med_graph *g, med_val x);
 med_val med_channel_mean(med_graph *g, med_val x);                  /* [N,C,H,W] -> [N,C,1,1] */
 
 med_val med_slice(med_graph *g, med_val x, int dim, int64_t start, int64_t size);
+med_val med_pad(med_graph *g, med_val x, int dim, int64_t start, int64_t size); /* x among zeros, from start */
 med_val med_concat(med_graph *g, med_val a, med_val b, int dim);
 med_val med_reshape(med_graph *g, med_val x, med_shape shape);      /* same memory */
 med_val med_upsample2x(med_graph *g, med_val x);                    /* bilinear, half-pixel centres */

@@ -203,21 +203,11 @@ med_status med_mmhvae_init(const med_mmhvae_config *c, uint64_t seed, med_weight
     return fill(&(filler){.config = c, .seed = seed, .draw = draw_philox}, out);
 }
 
-static uint64_t splitmix64(uint64_t z) {
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
 static void draw_hashed(const filler *f, const med_parameter *p, int64_t n, float *to) {
     char *release = med_mmhvae_name_to_release(f->config, p->name);
     med_assert(release != NULL);
-    uint64_t state = med_site_of(release) ^ f->seed; /* FNV-1a 64 */
+    med_hashed_fill(to, (size_t)n, release, f->seed, 1);
     free(release);
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t z = splitmix64(state + (uint64_t)(i + 1) * 0x9E3779B97F4A7C15u);
-        to[i] = (float)((double)(z >> 40) / 8388608 - 1); /* 24 bits: exact */
-    }
 }
 
 med_status med_mmhvae_hashed_weights(const med_mmhvae_config *c, uint64_t seed, med_weights **out) {

@@ -151,6 +151,7 @@ static med_status read_sets(job *b) {
     const med_net *c = med_synth_model_config(b->model);
     MED_TRY(read_set(c, "given", &b->config->given, &b->given));
     MED_TRY(read_set(c, "target", &b->config->target, &b->target));
+    if (b->given) MED_TRY(med_net_accepts(c, b->given, b->target));
     for (int i = 0; !b->config->in && i < b->sources[0].n; i++)
         if (mod_index(c, b->sources[0].mod[i]) < 0) return fail_unknown(c, "image", b->sources[0].mod[i]);
     return MED_OK;

@@ -248,6 +248,7 @@ static int round_up(int n, int step) { return (n + step - 1) / step * step; }
 med_status med_train_model(const med_train_config *c, int n_mods, char mods[][MED_MOD_NAME], int nx, int ny, med_net *net) {
     net->n_mods = n_mods;
     memcpy(net->mods, mods, (size_t)n_mods * sizeof *mods);
+    net->height = net->width = 0;
     MED_TRY(net->model->check(net)); /* before its step is believed */
     net->height = round_up(nx, net->model->size_step(net));
     net->width = round_up(ny, net->model->size_step(net));

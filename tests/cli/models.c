@@ -28,6 +28,8 @@ static const row rows[] = {
     {"mmhvae", "MMHVAE", VAE "--set fusion=average"},
     {"mmhvae", "MMHVAE", VAE "--set fusion=concat-zero"},
     {"mopoe", "MoPoE", VAE},
+    {"mmgan", "MM-GAN", "--set base=2 "},
+    {"mmgan", "MM-GAN", "--set base=2 --set canvas=32 --set ic=off "},
     {"mhvae", "MHVAE", VAE "--set schedule=native "},
     {"mhvae", "MHVAE", VAE "--set modalities=cet1,t2,us --set mask=full "},
 };
@@ -79,11 +81,24 @@ static void a_model_by_name(void **state) {
     assert_program(2, "model mopoe, its model is mmhvae", "train %s/data %s/whole0 --resume --model mopoe", dir, dir);
 }
 
+/* What a model cannot take or make is refused with the remedy, before anything is read. */
+static void limits_are_told(void **state) {
+    (void)state;
+    assert_program(2, "MM-GAN cannot make us of us: it fills in what is missing", "synth %s/whole6/weights.safetensors %s/data %s/no --given us --target us,t2",
+                   dir, dir, dir);
+    assert_program(2, "has no modality 'adc'", "train %s/data %s/x --model mmgan --preset tiny --set modalities=us,adc", dir, dir);
+    assert_program(2, "no schedule of its own", "train %s/data %s/x --preset tiny --set schedule=native", dir, dir);
+    assert_program(2, "levels is 9", "train %s/data %s/x --model mmgan --preset tiny --set levels=9", dir, dir);
+    assert_program(2, "expected at least 32", "train %s/data %s/x --model mmgan --preset tiny --set levels=4", dir, dir);
+    assert_program(2, "canvas is 48, expected a multiple", "train %s/data %s/x --model mmgan --preset tiny --set canvas=48", dir, dir);
+}
+
 int main(void) {
     enum { N = sizeof rows / sizeof *rows };
-    struct CMUnitTest tests[N + 1];
+    struct CMUnitTest tests[N + 2];
     for (int i = 0; i < N; i++)
         tests[i] = (struct CMUnitTest){rows[i].settings, learns_and_fills_in, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     tests[N] = (struct CMUnitTest)cmocka_unit_test(a_model_by_name);
+    tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(limits_are_told);
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

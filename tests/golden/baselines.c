@@ -44,6 +44,8 @@ static void sizes_are_as_published(void **state) {
         {"mmhvae", "fusion=concat-zero", 17016498, 7.642, 10.329},
         {"mopoe", NULL, 13201482, 6.114, 8.803},
         {"mhvae", NULL, 10099032, 5.771, 7.807},
+        {"mmgan", NULL, 29241348, 3.586, 3.586},
+        {"mmgan", "levels=8 canvas=256", 54407172, 6.501, 6.501},
         {"mhvae", "modalities=us,t2,cet1,flair", 13774770, 6.541, 12.649},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -51,7 +53,10 @@ static void sizes_are_as_published(void **state) {
         med_net n;
         assert_ok(med_model_find(rows[i].model, &model));
         assert_ok(med_net_preset(model, "paper", &n));
-        if (rows[i].set) assert_ok(med_net_set(&n, rows[i].set));
+        char *sets = med_strdup(rows[i].set ? rows[i].set : ""), *rest = sets;
+        for (char *pair; (pair = strsep(&rest, " "));)
+            if (*pair) assert_ok(med_net_set(&n, pair));
+        free(sets);
         assert_ok(med_net_check(&n));
         assert_int_equal(med_net_count(&n), rows[i].n_parameters);
         med_modset all = ((med_modset)1 << n.n_mods) - 1;
@@ -116,6 +121,9 @@ int main(void) {
         FIXTURE("mopoe-incomplete"),
         FIXTURE("mhvae-two"),
         FIXTURE("mhvae-four"),
+        FIXTURE("mmgan-tiny"),
+        FIXTURE("mmgan-adapted"),
+        FIXTURE("mmgan-full"),
         FIXTURE("ablation-average"),
         FIXTURE("ablation-concat"),
         FIXTURE("ablation-depth1"),

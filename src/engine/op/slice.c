@@ -102,6 +102,11 @@ med_val med_slice(med_graph *g, med_val x, int dim, int64_t start, int64_t size)
     return med_node_add(g, MED_OP_slice, &x, 1, &attr);
 }
 
+med_val med_pad(med_graph *g, med_val x, int dim, int64_t start, int64_t size) {
+    med_slice_attr attr = {dim, start, size};
+    return med_node_add(g, MED_OP_place, &x, 1, &attr);
+}
+
 med_val med_concat(med_graph *g, med_val a, med_val b, int dim) {
     med_concat_attr attr = {dim};
     return med_node_add(g, MED_OP_concat, (med_val[]){a, b}, 2, &attr);
