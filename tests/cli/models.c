@@ -88,8 +88,9 @@ static void limits_are_told(void **state) {
                    dir, dir, dir);
     assert_program(2, "has no modality 'adc'", "train %s/data %s/x --model mmgan --preset tiny --set modalities=us,adc", dir, dir);
     assert_program(2, "no schedule of its own", "train %s/data %s/x --preset tiny --set schedule=native", dir, dir);
-    assert_program(2, "levels is 9", "train %s/data %s/x --model mmgan --preset tiny --set levels=9", dir, dir);
+    assert_program(2, "levels is '9'", "train %s/data %s/x --model mmgan --preset tiny --set levels=9", dir, dir);
     assert_program(2, "expected at least 32", "train %s/data %s/x --model mmgan --preset tiny --set levels=4", dir, dir);
+    assert_program(2, "none of its parameters", "train %s/data %s/x --model mmgan --preset tiny --init %s/whole0/weights.safetensors", dir, dir, dir);
     assert_program(2, "canvas is 48, expected a multiple", "train %s/data %s/x --model mmgan --preset tiny --set canvas=48", dir, dir);
 }
 
