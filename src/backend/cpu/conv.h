@@ -90,6 +90,8 @@ void ISA(conv_run)(const conv_job *job);
 void ISA(conv_direct_run)(const conv_job *job);
 int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);
+int ISA(conv_winograd7_fits)(const conv_job *job);
+void ISA(conv_winograd7_run)(const conv_job *job);
 
 /* A convolution is cut into at least this many tasks where its shape allows. */
 enum { CONV_TASKS = 8 };

@@ -38,11 +38,14 @@ static int has_few_outputs(const conv_job *job) {
 }
 
 void ISA(conv_run)(const conv_job *job) {
-    if (has_few_outputs(job)) {
+    int is_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
+    if (is_on && ISA(conv_winograd7_fits)(job)) {
+        ISA(conv_winograd7_run)(job);
+    } else if (has_few_outputs(job)) {
         for (int o = 0; o < job->outputs; o++) run_rows_as_outputs(job, o);
-        return;
+    } else {
+        (is_on && ISA(conv_winograd_fits)(job) ? ISA(conv_winograd_run) : ISA(conv_direct_run))(job);
     }
-    (med_switch_is_on(MED_SWITCH_WINOGRAD) && ISA(conv_winograd_fits)(job) ? ISA(conv_winograd_run) : ISA(conv_direct_run))(job);
 }
 
 double *ISA(conv_parts_create)(const conv_job *job, int n_strips) {

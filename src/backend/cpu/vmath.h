@@ -1,24 +1,41 @@
 /* vmath.h: exp, log, tanh, sigmoid on vectors, below 4e-6 relative error. NaN stays NaN. log and tanh near 0 are the
- * polynomials of Moshier's Cephes. exp below -87.3 gives the smallest normal float instead of 0. */
+ * polynomials of Moshier's Cephes. exp below -87.3 may give the smallest normal float instead of 0. */
 #ifndef MED_CPU_VMATH_H
 #define MED_CPU_VMATH_H
 
 #include "backend/cpu/vec.h"
 
+/* 2^n for whole n, times p. */
+INLINE vf vf_scale_by_power(vf p, vf n) {
+#if MED_VL == 16
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    return (vf)((vi)p + ((vi)(n + 12582912.0f) << 23)); /* 1.5 * 2^23: the whole part lands in the low bits */
+#endif
+}
+INLINE vf vf_round(vf x) {
+#if MED_VL == 16
+    return (vf)_mm512_roundscale_ps((__m512)x, 0);
+#else
+    return (x + 12582912.0f) - 12582912.0f;
+#endif
+}
+
 /* 2^(x * log2_base), x clamped to where the result is a normal float: 2^n * 2^f, n whole, |f| <= 1/2; the minimax
- * polynomial of 2^f with constant 1 is good to 4e-9. */
+ * polynomial of 2^f with constant 1 is good to 9e-8. */
 INLINE vf vf_power(vf x, float least, float most, float log2_base) {
-    x = vf_at_most(vf_at_least(x, least), most);
-    vf shifted = x * log2_base + 12582912.0f; /* 1.5 * 2^23: the whole part lands in the low bits */
-    vf f = x * log2_base - (shifted - 12582912.0f); /* by fused multiply-add where there is one */
-    vf p = vf_all(1.546973197e-4f);
-    p = p * f + 1.341000097e-3f;
-    p = p * f + 9.618030783e-3f;
-    p = p * f + 5.550297314e-2f;
-    p = p * f + 2.402265108e-1f;
-    p = p * f + 6.931472254e-1f;
+    /* AVX-512 scales down to 0 by itself; what is too large must stay finite, for reciprocals. */
+    if (VL < 16 || log2_base < 0) x = vf_at_least(x, least);
+    if (VL < 16 || log2_base > 0) x = vf_at_most(x, most);
+    vf n = vf_round(x * log2_base);
+    vf f = x * log2_base - n; /* by fused multiply-add where there is one */
+    vf p = vf_all(1.32647271e-3f);
+    p = p * f + 9.67151178e-3f;
+    p = p * f + 5.55073377e-2f;
+    p = p * f + 2.40222424e-1f;
+    p = p * f + 6.93146982e-1f;
     p = p * f + 1.0f;
-    return (vf)((vi)p + (((vi)shifted - 0x4b400000) << 23));
+    return vf_scale_by_power(p, n);
 }
 #define LOG2_E 1.44269504f
 

@@ -1,4 +1,5 @@
-/* winograd.h: the transforms of F(4x4,3x3) on vectors (points 0, 1, -1, 2, -2, infinity; Lavin & Gray 2016). */
+/* winograd.h: the transforms of F(4x4,3x3) on vectors (points 0, 1, -1, 2, -2, infinity; Lavin & Gray 2016), and of
+ * F(4x4,4x4). */
 #ifndef MED_CPU_WINOGRAD_H
 #define MED_CPU_WINOGRAD_H
 
@@ -43,6 +44,15 @@ static inline void input_transform(const float *x, const int *tap, float *v, ptr
 INLINE vf zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_LOW, 0)); }
 INLINE vf zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_HIGH, 0)); }
 
+/* A row of 4*VL pixels from the four columns of VL tiles. */
+INLINE void store_row(const vf t[4], float bias, float *y) {
+    vf a = zip_low(t[0], t[2]) + bias, b = zip_low(t[1], t[3]) + bias, c = zip_high(t[0], t[2]) + bias, d = zip_high(t[1], t[3]) + bias;
+    vf_store(y, zip_low(a, b));
+    vf_store(y + VL, zip_high(a, b));
+    vf_store(y + 2 * VL, zip_low(c, d));
+    vf_store(y + 3 * VL, zip_high(c, d));
+}
+
 /* Four rows of 4*VL pixels from M of one output at VL tiles. */
 static __attribute__((noinline, unused)) void output_transform(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
     vf half[4][6];
@@ -55,11 +65,74 @@ static __attribute__((noinline, unused)) void output_transform(const float *m, p
     UNROLL for (int r = 0; r < 4; r++) {
         vf t[4];
         output_1d(half[r], t);
-        vf a = zip_low(t[0], t[2]) + bias, b = zip_low(t[1], t[3]) + bias, c = zip_high(t[0], t[2]) + bias, d = zip_high(t[1], t[3]) + bias;
-        vf_store(y + r * y_row, zip_low(a, b));
-        vf_store(y + r * y_row + VL, zip_high(a, b));
-        vf_store(y + r * y_row + 2 * VL, zip_low(c, d));
-        vf_store(y + r * y_row + 3 * VL, zip_high(c, d));
+        store_row(t, bias, y + r * y_row);
+    }
+}
+
+/* ---- F(4x4,4x4): points 0, 1, -1, 2, -2, -1/2, infinity ---- */
+
+INLINE void input_1d_4(const vf d[7], vf t[7]) {
+    /* Products of the points' factors but two: by pairs, what is left is even and odd. */
+    vf r0 = 4 * d[0] - 5 * d[2] + d[4], r1 = 4 * d[1] - 5 * d[3] + d[5], r2 = 4 * d[2] - 5 * d[4] + d[6];
+    vf p1 = d[3] - 4 * d[1], p2 = d[4] - 4 * d[2], p3 = d[5] - 4 * d[3];
+    vf q1 = d[3] - d[1], q2 = d[4] - d[2], q3 = d[5] - d[3];
+    vf a = p3 + 0.5f * p2, b = p2 + 0.5f * p1, c = q3 + 0.5f * q2, e = q2 + 0.5f * q1;
+    t[0] = r1 + 0.5f * r0;
+    t[1] = a + b;
+    t[2] = a - b;
+    t[3] = c + 2 * e;
+    t[4] = c - 2 * e;
+    t[5] = r1;
+    t[6] = r2 + 0.5f * r1;
+}
+
+INLINE void output_1d_4(const vf m[7], vf y[4]) {
+    vf a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    y[0] = m[0] + a + c + m[5];
+    y[1] = b + 2 * e - 0.5f * m[5];
+    y[2] = a + 4 * c + 0.25f * m[5];
+    y[3] = b + 8 * e - 0.125f * m[5] + m[6];
+}
+
+/* G: points from four weights. */
+static const __attribute__((unused)) float weight_4x4[7][4] = {
+    {1.0f / 2, 0, 0, 0},
+    {-1.0f / 9, -1.0f / 9, -1.0f / 9, -1.0f / 9},
+    {1.0f / 3, -1.0f / 3, 1.0f / 3, -1.0f / 3},
+    {1.0f / 60, 1.0f / 30, 1.0f / 15, 2.0f / 15},
+    {-1.0f / 36, 1.0f / 18, -1.0f / 9, 2.0f / 9},
+    {-32.0f / 45, 16.0f / 45, -8.0f / 45, 4.0f / 45},
+    {0, 0, 0, 1.0f},
+};
+
+/* V of one channel at VL tiles of 7x7. */
+static inline void input_transform_4x4(const float *x, const int *tap, float *v, ptrdiff_t v_point) {
+    vf half[7][7];
+    UNROLL for (int c = 0; c < 7; c++) {
+        vf d[7], t[7];
+        UNROLL for (int r = 0; r < 7; r++) d[r] = vf_load(x + tap[r * 7 + c]);
+        input_1d_4(d, t);
+        UNROLL for (int r = 0; r < 7; r++) half[r][c] = t[r];
+    }
+    UNROLL for (int r = 0; r < 7; r++) {
+        vf t[7];
+        input_1d_4(half[r], t);
+        UNROLL for (int c = 0; c < 7; c++) vf_store(v + (r * 7 + c) * v_point, t[c]);
+    }
+}
+
+static __attribute__((noinline, unused)) void output_transform_4x4(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
+    vf half[4][7];
+    UNROLL for (int c = 0; c < 7; c++) {
+        vf d[7], t[4];
+        UNROLL for (int r = 0; r < 7; r++) d[r] = vf_load(m + (r * 7 + c) * m_point);
+        output_1d_4(d, t);
+        UNROLL for (int r = 0; r < 4; r++) half[r][c] = t[r];
+    }
+    UNROLL for (int r = 0; r < 4; r++) {
+        vf t[4];
+        output_1d_4(half[r], t);
+        store_row(t, bias, y + r * y_row);
     }
 }
 
