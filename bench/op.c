@@ -35,7 +35,7 @@ static const layer layers[] = {
 
 #define PEAK(isa) double med_cpu_fma_peak_##isa(long n_rounds, float *sink);
 PEAK(portable)
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MEDLEY_NO_INTRINSICS)
 PEAK(avx2)
 PEAK(avx512)
 #endif
@@ -60,7 +60,7 @@ static void peak_task(void *context, int i) {
 
 static double measure_peak(const char *backend, int threads) {
     peak_context c = {.fn = med_cpu_fma_peak_portable};
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MEDLEY_NO_INTRINSICS)
     if (strstr(backend, "avx2")) c.fn = med_cpu_fma_peak_avx2;
     if (strstr(backend, "avx512")) c.fn = med_cpu_fma_peak_avx512;
 #else

@@ -1,5 +1,6 @@
 #!/bin/sh
-# make check: builds with gcc, with gcc + ASan + UBSan, and with clang; runs the tests in the first two.
+# make check: builds with gcc, with gcc + ASan + UBSan, and with clang; runs the tests in the first two. Then the program
+# alone without intrinsics, and for aarch64, each judged by the small fixture.
 # Ends with one line "N passed, N failed, N skipped", counted over single test functions; exit 1 on any failure.
 set -u
 cd "$(dirname "$0")/.."
@@ -77,5 +78,30 @@ if command -v clang > /dev/null; then
 else
     echo "skipped: no clang for the second compilation"
     n_skipped=$((n_skipped + 1))
+fi
+
+skip() {
+    echo "skipped: $1"
+    n_skipped=$((n_skipped + 1))
+}
+
+# holds_fixture COMMAND...: the program computes the numbers of the small fixture.
+holds_fixture() {
+    fixture=../shared/golden/mmhvae-tiny.safetensors
+    [ -e "$fixture" ] || { skip "no $fixture for $*"; return; }
+    if "$@" doctor --golden "$fixture" > "$dir/golden.log" 2>&1; then
+        n_passed=$((n_passed + 1))
+    else
+        tail -n 20 "$dir/golden.log"
+        echo "FAILED: $* doctor --golden $fixture"
+        n_failed=$((n_failed + 1))
+    fi
+}
+
+build build-portable -DMEDLEY_INTRINSICS=OFF -DMEDLEY_TESTS=OFF && holds_fixture build-portable/medley
+if command -v aarch64-linux-gnu-gcc > /dev/null && command -v qemu-aarch64 > /dev/null && [ -e /usr/lib/aarch64-linux-gnu/libdeflate.so ]; then
+    build build-arm64 -DCMAKE_TOOLCHAIN_FILE=tools/aarch64.cmake -DMEDLEY_TESTS=OFF && holds_fixture qemu-aarch64 build-arm64/medley
+else
+    skip "no cross compiler, libraries or emulator for aarch64"
 fi
 finish

@@ -104,7 +104,7 @@ static inline __attribute__((always_inline)) void uniform_group(float *out, med_
 
 static void normal_group_any(float *out, med_rng_key key, uint32_t first) { normal_group(out, key, first); }
 static void uniform_group_any(float *out, med_rng_key key, uint32_t first) { uniform_group(out, key, first); }
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MEDLEY_NO_INTRINSICS)
 __attribute__((target("avx2"))) static void normal_group_avx2(float *out, med_rng_key key, uint32_t first) {
     normal_group(out, key, first);
 }

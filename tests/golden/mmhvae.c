@@ -10,6 +10,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/thread.h"
+#include "engine/switches.h"
 #include "engine/weights.h"
 #include "task/golden.h"
 
@@ -47,6 +49,30 @@ static void copy_file(const char *from, const char *to) {
     assert_int_equal(med_file_map(from, &m), MED_OK);
     assert_int_equal(med_file_write(to, m.data, m.size), MED_OK);
     med_file_unmap(&m);
+}
+
+/* The small fixture in another way of computing it: an instruction set, more threads than any machine of ours has cores, a
+ * rewrite or fast algorithm turned off. The tolerances are the same. */
+typedef struct variant {
+    const char *name, *isa;
+    int n_threads;
+    const char *off;
+} variant;
+
+static void holds_otherwise(void **state) {
+    const variant *v = *state;
+    char *name = v->off ? med_format("plan.%s=off", v->off) : NULL;
+    if (v->isa) setenv("MEDLEY_ISA", v->isa, 1);
+    if (name) assert_int_equal(med_switch_set(name), MED_OK);
+    med_threads_set(v->n_threads);
+    void *fixture_name = (void *)(uintptr_t)"mmhvae-tiny.safetensors";
+    holds(&fixture_name);
+    med_threads_set(0);
+    if (v->isa) unsetenv("MEDLEY_ISA");
+    free(name);
+    name = v->off ? med_format("plan.%s=on", v->off) : NULL;
+    if (name) assert_int_equal(med_switch_set(name), MED_OK);
+    free(name);
 }
 
 /* One number of one tensor moved by 1 %: exactly that tensor's check fails. */
@@ -87,6 +113,12 @@ static void notices(void **state) {
     free(copy), free(copy_json), free(source), free(json);
 }
 
+static variant variants[] = {
+    {"mmhvae-tiny by portable vectors", "portable", 0, NULL}, {"mmhvae-tiny by AVX2", "avx2", 0, NULL},
+    {"mmhvae-tiny on one thread", NULL, 1, NULL},             {"mmhvae-tiny on 33 threads", NULL, 33, NULL},
+    {"mmhvae-tiny without Winograd", NULL, 0, "winograd"},    {"mmhvae-tiny without prologues", NULL, 0, "prologues"},
+};
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         {"mmhvae-tiny", holds, NULL, NULL, (void *)(uintptr_t)"mmhvae-tiny.safetensors"},
@@ -94,6 +126,12 @@ int main(void) {
         {"altered image", notices, NULL, NULL, (void *)(uintptr_t)"out/f3/cet1"},
         {"altered kl", notices, NULL, NULL, (void *)(uintptr_t)"kl/f1"},
         {"altered marginal", notices, NULL, NULL, (void *)(uintptr_t)"kl_marginal/f4/t2"},
+        {variants[0].name, holds_otherwise, NULL, NULL, &variants[0]},
+        {variants[1].name, holds_otherwise, NULL, NULL, &variants[1]},
+        {variants[2].name, holds_otherwise, NULL, NULL, &variants[2]},
+        {variants[3].name, holds_otherwise, NULL, NULL, &variants[3]},
+        {variants[4].name, holds_otherwise, NULL, NULL, &variants[4]},
+        {variants[5].name, holds_otherwise, NULL, NULL, &variants[5]},
         {"mmhvae-paper", holds, NULL, NULL, (void *)(uintptr_t)"mmhvae-paper.safetensors"},
     };
     return cmocka_run_group_tests_name("golden/mmhvae", tests, NULL, NULL);

@@ -40,7 +40,7 @@ void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const fl
 
 /* ---- many outputs from a strip ---- */
 
-#if MED_VL == 16 || defined(__aarch64__)
+#if MED_VL == 16
 enum { OB = 8 }; /* outputs of a tile */
 #else
 enum { OB = 4 };

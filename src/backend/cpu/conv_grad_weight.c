@@ -7,7 +7,7 @@
  * 3x3 kernels mostly go by conv_winograd_weight.c instead. */
 #include "backend/cpu/conv_weight.h"
 
-#if MED_VL == 16 || defined(__aarch64__)
+#if MED_VL == 16
 enum { GO = 8, GT = 3 };
 #else
 enum { GO = 4, GT = 2 };

@@ -4,7 +4,7 @@
 #include "engine/backend.h"
 
 extern const med_backend med_cpu_table_portable;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MEDLEY_NO_INTRINSICS)
 extern const med_backend med_cpu_table_avx2, med_cpu_table_avx512;
 
 static const med_backend *best_below(const char *wanted) {

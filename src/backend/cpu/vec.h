@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 #include <string.h>
-#if defined(__x86_64__)
+#if MED_VL > 4
 #include <immintrin.h>
 #endif
 
