@@ -10,7 +10,10 @@ static const med_option options[] = {
     MED_OPT_TEXT(T, "preset", preset, "NAME", "tiny, small, paper or demo"),
     MED_OPT_REPEAT(T, "set", set, "KEY=VALUE", "change one setting of the preset (size=H,W, base=8, ...)"),
     MED_OPT_LIST(T, "given", given, "MOD,...", "synth: modalities that are there (default: the first)"),
-    MED_OPT_INT(T, "batch", batch, 0, 4096, "slices per run or step (0: 1 for synth, the preset's for train)"),
+    MED_OPT_LIST(T, "target", target, "MOD,...", "synth: modalities to make (default: all)"),
+    MED_OPT_FLAG(T, "subsets", has_subsets, "synth: the first modality and every subset of the others, in one run"),
+    MED_OPT_TEXT(T, "filter", filter, "TEXT", "op: only rows whose name contains it"),
+    MED_OPT_INT(T, "batch", batch, 0, 4096, "slices per run or step (0: 1, for train the preset's)"),
     MED_OPT_INT(T, "steps", n_repeats, 1, 1000000, "timed runs or steps, after one that is not timed"),
     MED_OPT_FLAG(T, "adversarial", is_adversarial, "train: with the discriminators"),
     MED_OPT_END,
@@ -25,18 +28,37 @@ static void set_defaults(void *config) {
 
 static double number(const json_t *report, const char *key) { return json_number_value(json_object_get(report, key)); }
 
+static void print_peak(const json_t *report) {
+    printf("%s, %d threads: multiply-adds at %.0f GFLOP/s at most\n", json_string_value(json_object_get(report, "kernels")),
+           (int)number(report, "threads"), number(report, "peak_gflops"));
+}
+
+static void print_op(const json_t *report) {
+    size_t i;
+    json_t *op;
+    print_peak(report);
+    printf("%-76s %9s %9s %7s %9s\n", "op", "ms", "GFLOP/s", "% peak", "MB");
+    json_array_foreach (json_object_get(report, "ops"), i, op)
+        printf("%-76s %9.3f %9.1f %7.0f %9.1f\n", json_string_value(json_object_get(op, "op")), number(op, "ms"), number(op, "gflops"),
+               100 * number(op, "peak_share"), number(op, "bytes") / 1e6);
+    json_array_foreach (json_object_get(report, "us_to_4"), i, op)
+        printf("us -> 4, all convolutions, %s: %.1f ms\n", json_string_value(json_object_get(op, "convolutions")), number(op, "ms"));
+}
+
 static void print_synth(const json_t *report) {
     const json_t *quartiles = json_object_get(report, "quartiles_ms");
     printf("%.2f ms per slice (quartiles %.2f to %.2f), first %.0f ms, activations %.0f MB, peak %.0f MB\n",
            number(report, "median_ms_per_slice"), json_number_value(json_array_get(quartiles, 0)),
            json_number_value(json_array_get(quartiles, 1)), number(report, "first_ms"),
            number(report, "activation_bytes") / 1e6, number(report, "peak_bytes") / 1e6);
-    printf("%-24s %6s %10s %10s %10s\n", "op", "calls", "ms", "GFLOP", "GFLOP/s");
+    print_peak(report);
+    printf("%-24s %6s %10s %10s %10s %7s %9s\n", "op", "calls", "ms", "GFLOP", "GFLOP/s", "% peak", "MB");
     size_t i;
     json_t *op;
     json_array_foreach (json_object_get(report, "ops"), i, op)
-        printf("%-24s %6d %10.3f %10.3f %10.1f\n", json_string_value(json_object_get(op, "op")),
-               (int)number(op, "calls"), number(op, "ms"), number(op, "gflop"), number(op, "gflops"));
+        printf("%-24s %6d %10.3f %10.3f %10.1f %7.0f %9.1f\n", json_string_value(json_object_get(op, "op")),
+               (int)number(op, "calls"), number(op, "ms"), number(op, "gflop"), number(op, "gflops"), 100 * number(op, "peak_share"),
+               number(op, "bytes") / 1e6);
 }
 
 static void print_train(const json_t *report) {
@@ -48,21 +70,28 @@ static void print_train(const json_t *report) {
         number(report, "activation_bytes") / 1e6, number(report, "peak_bytes") / 1e6);
 }
 
+static const struct kind {
+    const char *name;
+    med_status (*run)(const med_bench_options *o, json_t *report);
+    void (*print)(const json_t *report);
+} kinds[] = {{"synth", med_bench_synth, print_synth}, {"train", med_bench_train, print_train}, {"op", med_bench_op, print_op}};
+
 static med_status run(med_cli *cli) {
     med_bench_options *o = cli->config;
     o->seed = cli->seed;
-    bool is_train = strcmp(cli->args[0], "train") == 0;
-    if (!is_train && strcmp(cli->args[0], "synth") != 0)
-        return med_fail(MED_EUSAGE, "cannot time '%s', expected synth or train", cli->args[0]);
-    MED_TRY((is_train ? med_bench_train : med_bench_synth)(o, cli->report));
-    if (!cli->is_json) (is_train ? print_train : print_synth)(cli->report);
-    return MED_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(cli->args[0], kinds[i].name) != 0) continue;
+        MED_TRY(kinds[i].run(o, cli->report));
+        if (!cli->is_json) kinds[i].print(cli->report);
+        return MED_OK;
+    }
+    return med_fail(MED_EUSAGE, "cannot time '%s', expected synth, train or op", cli->args[0]);
 }
 
 const med_command med_cmd_bench = {
     .name = "bench",
-    .summary = "time a network on this machine",
-    .usage = "synth|train",
+    .summary = "time a network or its kernels on this machine",
+    .usage = "synth|train|op",
     .example = "medley bench synth --preset paper --given us --threads 2",
     .min_args = 1,
     .max_args = 1,

@@ -9,6 +9,9 @@ typedef struct med_backend {
     const char *name;                /* "cpu-avx512", "cpu-avx2", "cpu-portable" */
     med_kernel *kernel[MED_N_OPS];   /* f32 */
     bool writes_side[MED_N_OPS];     /* this kernel can also write norm_stats or channel_mean of its output (call->side) */
+    /* Multiply-adds on registers only, what kernels are measured against: returns flops done; *sink keeps the compiler
+     * from dropping them. */
+    double (*fma_peak)(long n_rounds, float *sink);
 } med_backend;
 
 /* The best table this processor can run; environment MEDLEY_ISA=avx512|avx2|portable chooses a lesser one. */

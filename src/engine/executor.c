@@ -99,6 +99,12 @@ static int slower_first(const void *a, const void *b) {
     return d > 0 ? 1 : d < 0 ? -1 : 0;
 }
 
+static double bytes_of(const med_plan *p, const med_node *n) {
+    double count = (double)med_shape_count(n->shape);
+    for (int k = 0; k < n->n_in; k++) count += (double)med_shape_count(med_val_shape(p->graph, n->in[k]));
+    return count * (double)p->item_bytes;
+}
+
 int med_plan_times(const med_plan *p, med_op_time *out, int max) {
     int n_out = 0;
     for (int k = 0; k < p->n_calls; k++) {
@@ -111,6 +117,7 @@ int med_plan_times(const med_plan *p, med_op_time *out, int max) {
         }
         out[i].n_calls++;
         out[i].seconds += p->seconds[p->call[k]] / (double)(p->n_runs ? p->n_runs : 1);
+        out[i].bytes += bytes_of(p, n);
         out[i].gflop += 2e-9 * med_node_macs(p->graph, n);
     }
     qsort(out, (size_t)n_out, sizeof *out, slower_first);

@@ -156,6 +156,10 @@ static med_val leaf(med_graph *g, med_op_id id, const char *name, med_shape shap
 }
 
 med_val med_input(med_graph *g, const char *name, med_shape shape) {
+    for (int i = 0; i < g->n_nodes; i++) {
+        const med_node *old = g->node[i];
+        if (old->id == MED_OP_input && strcmp(old->name, name) == 0 && med_shape_equal(old->shape, shape)) return (med_val){i};
+    }
     return leaf(g, MED_OP_input, med_arena_format(g->arena, "%s", name), shape);
 }
 

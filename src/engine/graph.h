@@ -22,7 +22,7 @@ med_shape med_val_shape(const med_graph *g, med_val v);
 void med_scope_push(med_graph *g, const char *format, ...) MED_PRINTF(2, 3);
 void med_scope_pop(med_graph *g);
 
-/* Leaves. Names are unique per kind; asking for the same parameter twice gives the same value. */
+/* Leaves. Names are unique per kind; asking for the same one twice gives the same value. */
 med_val med_input(med_graph *g, const char *name, med_shape shape); /* absolute name, outside scopes */
 med_val med_param(med_graph *g, const char *name, med_shape shape); /* relative to the scope */
 med_val med_fill(med_graph *g, med_shape shape, double value);

@@ -96,6 +96,7 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     *out = NULL;
     MED_TRY(med_graph_status(g));
     if (!options.is_reference && !options.no_fusion) {
+        if (med_switch_is_on(MED_SWITCH_COMMON)) med_rewrite_common(g);
         if (med_switch_is_on(MED_SWITCH_BIASES)) med_rewrite_biases(g);
         if (med_switch_is_on(MED_SWITCH_NORM_GRADS)) med_rewrite_norm_grads(g);
         if (med_switch_is_on(MED_SWITCH_EPILOGUES)) med_rewrite_epilogues(g);

@@ -47,7 +47,8 @@ const float *med_plan_data(const med_plan *plan, med_val output);
 
 /* Time per run by op, for `medley bench`: counted from the moment it is switched on. */
 void med_plan_profile(med_plan *plan, bool is_on);
-typedef struct med_op_time { const char *op; int n_calls; double seconds, gflop; } med_op_time; /* of one run */
+/* Of one run; bytes: inputs and outputs, each once a call. */
+typedef struct med_op_time { const char *op; int n_calls; double seconds, gflop, bytes; } med_op_time;
 int med_plan_times(const med_plan *plan, med_op_time *out, int max); /* longest first; returns how many */
 
 #endif

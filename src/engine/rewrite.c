@@ -1,5 +1,6 @@
 /* rewrite.c: fusion rules. A rule edits the users of a pattern; nodes left without users are not planned. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/node.h"
 #include "engine/rewrite.h"
@@ -56,6 +57,43 @@ static void free_uses(uses u) {
 }
 
 static const med_node *at(const med_graph *g, int id) { return med_node_of(g, (med_val){id}); }
+
+/* ---- what is computed alike ---- */
+
+static uint64_t mix(uint64_t hash, const void *data, size_t n) { /* FNV-1a */
+    for (size_t i = 0; i < n; i++) hash = (hash ^ ((const unsigned char *)data)[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t hash_of(const med_node *n) {
+    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), &n->id, sizeof n->id);
+    return mix(mix(hash, n->in, (size_t)n->n_in * sizeof *n->in), n->attr, n->op->attr_size);
+}
+
+/* Attributes are compared by bytes: where padding between members differs, a chance is missed. */
+static int is_alike(const med_node *a, const med_node *b) {
+    return a->id == b->id && a->n_in == b->n_in && memcmp(a->in, b->in, (size_t)a->n_in * sizeof *a->in) == 0 &&
+           med_shape_equal(a->shape, b->shape) && (a->op->attr_size == 0 || memcmp(a->attr, b->attr, a->op->attr_size) == 0);
+}
+
+/* A table of node ids by hash; the first of a kind stands for all. Outputs keep their nodes. */
+void med_rewrite_common(med_graph *g) {
+    int n = med_graph_n_nodes(g), size = 1;
+    while (size < 2 * n) size *= 2;
+    int *table = med_alloc((size_t)size * sizeof *table), *same = med_alloc((size_t)(n + 1) * sizeof *same); /* table: id + 1 */
+    for (int i = 0; i < n; i++) {
+        med_node *node = med_node_mutable(g, (med_val){i});
+        same[i] = i;
+        for (int k = 0; k < node->n_in; k++) node->in[k].id = same[node->in[k].id];
+        if (node->id == MED_OP_input || node->id == MED_OP_param || node->pro.stats.id >= 0 || node->pro.scale.id >= 0 || node->epi.is_on) continue;
+        int at = (int)(hash_of(node) & (uint64_t)(size - 1));
+        while (table[at] && !is_alike(med_node_of(g, (med_val){table[at] - 1}), node)) at = (at + 1) & (size - 1);
+        if (table[at]) same[i] = table[at] - 1;
+        else table[at] = i + 1;
+    }
+    free(table);
+    free(same);
+}
 
 void med_rewrite_biases(med_graph *g) {
     uses u = find_uses(g, 1);

@@ -4,6 +4,8 @@
 
 #include "engine/graph.h"
 
+/* Nodes of the same op, attributes and inputs are one: encoders of several passes over the same images, for example. */
+void med_rewrite_common(med_graph *g);
 /* A convolution's bias that only instance norms see has no effect (its true gradient is 0): drop it. */
 void med_rewrite_biases(med_graph *g);
 /* unary_grad(normalize(x)) inside normalize_grad -> normalize_grad through the activation, nothing stored between. */

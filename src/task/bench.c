@@ -89,6 +89,12 @@ static void describe(const subject *s, const med_bench_options *o, json_t *repor
 
 /* ---- synthesis ---- */
 
+/* What is given, by pass. */
+typedef struct modsets {
+    int n;
+    med_modset item[16];
+} modsets;
+
 typedef struct synthesis {
     med_graph *graph;
     med_plan *plan;
@@ -103,14 +109,19 @@ static void synthesis_free(synthesis *y) {
     for (int i = 0; i < MED_MAX_NOISE; i++) free(y->noise[i]);
 }
 
-static med_status bind(const subject *s, synthesis *y, const med_inference *f, med_modset given) {
+static void bind_parameters(const synthesis *y) {
     for (int i = 0; i < med_graph_n_params(y->graph); i++) {
         med_val v = med_graph_param(y->graph, i);
         med_plan_bind(y->plan, v, med_weights_find(y->weights, med_val_name(y->graph, v))->data);
     }
+}
+
+/* Images and noise of a pass; all passes read the same. */
+static med_status bind_pass(const subject *s, synthesis *y, const med_inference *f, med_modset given) {
     MED_MODSET_EACH (j, given) med_plan_bind(y->plan, f->x[j], s->x[j]);
     for (int i = 0; i < f->noise.n; i++) {
         size_t n = (size_t)med_shape_count(med_val_shape(y->graph, f->noise.item[i].value));
+        free(y->noise[i]);
         MED_TRY(med_buffer_alloc(n * sizeof(float), "noise", (void **)&y->noise[i]));
         med_noise_draw(&f->noise.item[i], (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)i}, n, y->noise[i]);
         med_plan_bind(y->plan, f->noise.item[i].value, y->noise[i]);
@@ -118,32 +129,40 @@ static med_status bind(const subject *s, synthesis *y, const med_inference *f, m
     return MED_OK;
 }
 
-static med_status synthesis_create(const subject *s, uint64_t seed, med_modset given, synthesis *y) {
-    med_inference f;
-    MED_TRY(med_net_init(&s->model, seed, &y->weights));
+/* All passes in one graph: what they have in common is computed once. */
+static med_status synthesis_create(const subject *s, uint64_t seed, const modsets *given, med_modset target, synthesis *y) {
+    med_inference *f = med_alloc((size_t)given->n * sizeof *f);
     y->graph = med_graph_create();
-    med_modset all = med_modset_of(s->model.n_mods) - 1;
-    med_net_infer(y->graph, &s->model, &(med_infer_options){.given = given, .target = all, .temperature = 0.5, .n = s->n}, &f);
-    for (int j = 0; j < s->model.n_mods; j++) med_output(y->graph, f.out[j]);
-    MED_TRY(med_plan_create(y->graph, (med_plan_options){.is_frozen = true}, &y->plan));
-    return bind(s, y, &f, given);
+    for (int i = 0; i < given->n; i++) {
+        med_infer_options o = {.given = given->item[i], .target = target, .temperature = 0.5, .n = s->n};
+        med_net_infer(y->graph, &s->model, &o, &f[i]);
+        MED_MODSET_EACH (j, target) med_output(y->graph, f[i].out[j]);
+    }
+    med_status status = med_net_init(&s->model, seed, &y->weights);
+    if (status == MED_OK) status = med_plan_create(y->graph, (med_plan_options){.is_frozen = true}, &y->plan);
+    if (status == MED_OK) bind_parameters(y);
+    for (int i = 0; i < given->n && status == MED_OK; i++) status = bind_pass(s, y, &f[i], given->item[i]);
+    free(f);
+    return status;
 }
 
-static json_t *op_table(const synthesis *y) {
+static json_t *op_table(const synthesis *y, double peak) {
     med_op_time times[64];
     int n = med_plan_times(y->plan, times, 64);
     json_t *table = json_array();
-    for (int i = 0; i < n; i++)
-        json_array_append_new(table, json_pack("{s:s, s:i, s:f, s:f, s:f}", "op", times[i].op, "calls",
-                                               times[i].n_calls, "ms", 1e3 * times[i].seconds, "gflop", times[i].gflop,
-                                               "gflops", times[i].seconds > 0 ? times[i].gflop / times[i].seconds : 0));
+    for (int i = 0; i < n; i++) {
+        double gflops = times[i].seconds > 0 ? times[i].gflop / times[i].seconds : 0;
+        json_array_append_new(table, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f}", "op", times[i].op, "calls", times[i].n_calls, "ms",
+                                               1e3 * times[i].seconds, "gflop", times[i].gflop, "gflops", gflops, "peak_share",
+                                               gflops / peak, "bytes", times[i].bytes));
+    }
     return table;
 }
 
-static med_status time_synthesis(const subject *s, const med_bench_options *o, med_modset given, json_t *report) {
+static med_status time_synthesis(const subject *s, const med_bench_options *o, const modsets *given, med_modset target, json_t *report) {
     synthesis y = {0};
     double *ms = med_alloc((size_t)o->n_repeats * sizeof *ms), start = now_s();
-    med_status status = synthesis_create(s, o->seed, given, &y);
+    med_status status = synthesis_create(s, o->seed, given, target, &y);
     if (status == MED_OK) status = med_plan_run(y.plan);
     json_object_set_new(report, "first_ms", json_real(1e3 * (now_s() - start)));
     for (int i = 0; i < o->n_repeats && status == MED_OK; i++) {
@@ -158,33 +177,48 @@ static med_status time_synthesis(const subject *s, const med_bench_options *o, m
         json_object_set_new(report, "activation_bytes", json_integer((json_int_t)med_plan_bytes(y.plan)));
         med_plan_profile(y.plan, true);
         status = med_plan_run(y.plan);
-        json_object_set_new(report, "ops", op_table(&y));
+        double peak = med_bench_peak();
+        json_object_set_new(report, "peak_gflops", json_real(peak));
+        json_object_set_new(report, "ops", op_table(&y, peak));
     }
     synthesis_free(&y);
     free(ms);
     return status;
 }
 
-static med_status parse_given(const med_bench_options *o, const med_net *m, med_modset *given) {
-    *given = o->given.n ? 0 : med_modset_of(0);
-    for (int i = 0; i < o->given.n; i++) {
+static med_status parse_mods(const char *option, const med_strings *names, const med_net *m, med_modset unnamed, med_modset *out) {
+    *out = names->n ? 0 : unnamed;
+    for (int i = 0; i < names->n; i++) {
         int j = 0;
-        while (j < m->n_mods && strcmp(m->mods[j], o->given.item[i]) != 0) j++;
-        if (j == m->n_mods) return med_fail(MED_EUSAGE, "--given: no modality '%s' in this network", o->given.item[i]);
-        *given |= med_modset_of(j);
+        while (j < m->n_mods && strcmp(m->mods[j], names->item[i]) != 0) j++;
+        if (j == m->n_mods) return med_fail(MED_EUSAGE, "%s: no modality '%s' in this network", option, names->item[i]);
+        *out |= med_modset_of(j);
     }
+    return MED_OK;
+}
+
+static med_status choose_given(const med_bench_options *o, const med_net *m, modsets *given) {
+    MED_TRY(parse_mods("--given", &o->given, m, med_modset_of(0), &given->item[0]));
+    given->n = 1;
+    if (!o->has_subsets) return MED_OK;
+    if (o->given.n) return med_fail(MED_EUSAGE, "--subsets takes the first modality and all subsets of the others: leave out --given");
+    if (m->n_mods > 5) return med_fail(MED_EUSAGE, "--subsets: %d modalities have too many subsets, expected 5 or fewer", m->n_mods);
+    for (med_modset others = 1; others < (med_modset)1 << (m->n_mods - 1); others++) given->item[given->n++] = (med_modset)(others << 1);
     return MED_OK;
 }
 
 med_status med_bench_synth(const med_bench_options *o, json_t *report) {
     subject s;
-    med_modset given;
+    modsets given = {0};
+    med_modset target;
     MED_TRY(subject_create(o, &s));
-    MED_TRY(parse_given(o, &s.model, &given));
+    MED_TRY(choose_given(o, &s.model, &given));
+    MED_TRY(parse_mods("--target", &o->target, &s.model, med_modset_of(s.model.n_mods) - 1, &target));
     s.n = o->batch ? o->batch : 1;
     med_status status = draw_images(&s, o->seed);
-    if (status == MED_OK) status = time_synthesis(&s, o, given, report);
+    if (status == MED_OK) status = time_synthesis(&s, o, &given, target, report);
     describe(&s, o, report);
+    json_object_set_new(report, "passes", json_integer(given.n));
     subject_free(&s);
     return status;
 }

@@ -15,6 +15,8 @@
 #include "engine/op/ops.def"
 #undef OP
 
+double ISA(fma_peak)(long n_rounds, float *sink);
+
 /* How a thread's scratch slots are used: the first four by the caller of med_parallel, the others inside tasks. */
 enum { SCRATCH_WEIGHTS, SCRATCH_SHARED, SCRATCH_PADDED, SCRATCH_TALL, SCRATCH_STRIP, SCRATCH_ROWS, SCRATCH_OUT };
 

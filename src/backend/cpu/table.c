@@ -19,5 +19,6 @@ const med_backend ISA(table) = {
             K(weight_norm), K(weight_norm_grad_v), K(weight_norm_grad_gain),
             K(poe), K(poe_grad), K(sample), K(sample_grad), K(kl), K(kl_grad_q), K(kl_grad_z), K(kl_grad_prior),
         },
+    .fma_peak = ISA(fma_peak),
     .writes_side = {[MED_OP_conv2d] = true, [MED_OP_depthwise2d] = true, [MED_OP_add] = true},
 };

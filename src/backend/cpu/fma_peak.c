@@ -3,8 +3,6 @@
 
 enum { CHAINS = 12 };
 
-/* Returns flops done; *sink keeps the compiler from dropping them. */
-double ISA(fma_peak)(long n_rounds, float *sink);
 double ISA(fma_peak)(long n_rounds, float *sink) {
     vf acc[CHAINS], factor = vf_all(*sink), term = vf_all(0.5f);
     UNROLL for (int i = 0; i < CHAINS; i++) acc[i] = vf_all((float)i);
