@@ -63,7 +63,7 @@ static double largest_of(const float *x, int64_t n) {
     return most;
 }
 
-static med_status run_slices(diagnosis *d, int first) {
+static med_status run_slice(diagnosis *d, int first) {
     size_t offset = (size_t)first * (size_t)d->net->height * (size_t)d->net->width;
     MED_MODSET_EACH (j, d->in->observed) {
         med_plan_bind(d->plan, d->values.x[j], d->in->x[j] + offset);
@@ -71,8 +71,8 @@ static med_status run_slices(diagnosis *d, int first) {
     }
     for (int i = 0; i < d->values.noise.n; i++) {
         const med_noise *noise = &d->values.noise.item[i];
-        int64_t n = med_shape_count(med_val_shape(d->graph, noise->value)) / d->key.n;
-        d->in->noise(d->in->noise_context, noise, first, d->key.n, n, d->noise[i]);
+        int64_t n = med_shape_count(med_val_shape(d->graph, noise->value));
+        d->in->noise(d->in->noise_context, noise, first, 1, n, d->noise[i]);
     }
     MED_TRY(med_plan_run(d->plan));
     for (int i = 0; i < d->values.n_watched; i++) {
@@ -106,7 +106,7 @@ static void select_largest(diagnosis *d) {
 /* "z7 of pass full 3.1e+12, ...": empty when the network cannot be run again. */
 static void list_largest(diagnosis *d, char *text, size_t size) {
     med_status status = build(d);
-    for (int i = 0; i + d->key.n <= d->in->n && status == MED_OK; i += d->key.n) status = run_slices(d, i);
+    for (int i = 0; i < d->in->n && status == MED_OK; i++) status = run_slice(d, i);
     select_largest(d);
     text[0] = '\0';
     for (int i = 0; i < N_SHOWN && i < d->values.n_watched && status == MED_OK; i++) {
@@ -148,6 +148,7 @@ med_status med_diagnose(const med_net *net, const med_weights *weights, const me
     d->discriminators = discriminators;
     d->in = in;
     d->key = *key;
+    d->key.n = 1;
     name_place(gradients, r, place, sizeof place);
     list_largest(d, largest, sizeof largest);
     free_diagnosis(d);

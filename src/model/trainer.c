@@ -1,6 +1,6 @@
-/* trainer.c: the step. The network runs slice by slice: instance norms keep slices apart, so gradients are sums over
- * slices, added in their order whatever was computed at the same time. Slices computed at the same time have a lane each:
- * plans of their own, one per (part, observed, given, adversarial phase), in a workspace of their own. */
+/* trainer.c: the step. The network runs piece by piece of the batch, a slice or a few small ones: instance norms keep slices
+ * apart, so gradients are sums over pieces, added in their order whatever was computed at the same time. Pieces computed at the
+ * same time have a lane each: plans of their own, one per (part, observed, given, adversarial phase), in a workspace of their own. */
 #include "model/trainer.h"
 
 #include <math.h>
@@ -306,14 +306,22 @@ static void update(med_trainer *t, const step_plan *plan, med_optimizer_config o
     }
 }
 
-static med_step_key key_of(const med_trainer *t, const med_step_input *in, int part) {
+/* Slices of a piece. Small slices share what a graph does once, such as packing weights (half the time at 32 x 32), but two
+ * threads shall have work. Size and batch alone decide, so that results depend on nothing else. */
+static int piece_size(const med_trainer *t, int n) {
+    enum { PIXELS = 1 << 12 };
+    int fit = PIXELS / (t->net.height * t->net.width), half = (n + 1) / 2;
+    return fit < 1 ? 1 : fit < half ? fit : half;
+}
+
+static med_step_key key_of(const med_trainer *t, const med_step_input *in, int part, int n) {
     med_step_key key;
     memset(&key, 0, sizeof key); /* compared byte by byte */
     key.observed = in->observed;
     key.given = in->given;
     key.anchor = in->anchor;
     key.part = part;
-    key.n = 1;
+    key.n = n;
     key.is_adversarial = in->w_dis != 0;
     key.trains_discriminators = in->trains_discriminators;
     key.smooth_l1 = t->options.smooth_l1;
@@ -321,42 +329,46 @@ static med_step_key key_of(const med_trainer *t, const med_step_input *in, int p
     return key;
 }
 
-typedef struct slice_job {
+typedef struct piece_job {
     med_trainer *trainer;
     const med_step_input *in;
-    int first;
-} slice_job;
+    int first, size; /* slices: of the first lane's piece; of a piece */
+} piece_job;
 
-static void run_slice(void *context, int i) {
-    const slice_job *job = context;
+static void run_piece(void *context, int i) {
+    const piece_job *job = context;
     lane *l = &job->trainer->lanes[i];
-    draw_noise(l->current, job->in, job->first + i);
+    draw_noise(l->current, job->in, job->first + i * job->size);
     l->status = med_plan_run(l->current->plan);
     if (l->status != MED_OK) snprintf(l->message, sizeof l->message, "%s", med_message());
 }
 
-static med_status prepare_lanes(med_trainer *t, const med_step_input *in, int part) {
-    med_step_key key = key_of(t, in, part);
-    for (int i = 0; i < t->n_lanes && i < in->n; i++) {
-        step_plan *p;
-        MED_TRY(find_plan(t, &t->lanes[i], key, &p));
-        t->lanes[i].current = p;
-        p->share = (float)key.n / (float)in->n;
-        p->w_kl = (float)in->w_kl;
-        p->w_dis = (float)in->w_dis;
-    }
+/* Plan of a piece of n slices. */
+static med_status prepare_lane(med_trainer *t, lane *l, const med_step_input *in, int part, int n) {
+    MED_TRY(find_plan(t, l, key_of(t, in, part, n), &l->current));
+    l->current->share = (float)n / (float)in->n;
+    l->current->w_kl = (float)in->w_kl;
+    l->current->w_dis = (float)in->w_dis;
     return MED_OK;
 }
 
-static med_status run_slices(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
-    MED_TRY(prepare_lanes(t, in, part));
-    if (!t->lanes[0].current->plan) return MED_OK;
-    for (int first = 0; first < in->n; first += t->n_lanes) {
-        int n = in->n - first < t->n_lanes ? in->n - first : t->n_lanes;
-        slice_job job = {t, in, first};
-        for (int i = 0; i < n; i++) bind_images(t, t->lanes[i].current, in, first + i);
-        if (n == 1) run_slice(&job, 0); /* the threads share the one slice's work */
-        else med_parallel(n, run_slice, &job);
+/* The pieces from slice `first` on that are computed at the same time; `n` of them. */
+static med_status prepare_lanes(med_trainer *t, const med_step_input *in, int part, int first, int *n) {
+    int size = piece_size(t, in->n);
+    for (*n = 0; *n < t->n_lanes && first < in->n; (*n)++, first += size)
+        MED_TRY(prepare_lane(t, &t->lanes[*n], in, part, in->n - first < size ? in->n - first : size));
+    return MED_OK;
+}
+
+static med_status run_pieces(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
+    int size = piece_size(t, in->n), n;
+    for (int first = 0; first < in->n; first += n * size) {
+        MED_TRY(prepare_lanes(t, in, part, first, &n));
+        if (!t->lanes[0].current->plan) return MED_OK;
+        piece_job job = {t, in, first, size};
+        for (int i = 0; i < n; i++) bind_images(t, t->lanes[i].current, in, first + i * size);
+        if (n == 1) run_piece(&job, 0); /* the threads share the one piece's work */
+        else med_parallel(n, run_piece, &job);
         for (int i = 0; i < n; i++) {
             const lane *l = &t->lanes[i];
             if (l->status != MED_OK) return med_fail(l->status, "%s", l->message);
@@ -368,7 +380,8 @@ static med_status run_slices(med_trainer *t, const med_step_input *in, int part,
 }
 
 med_status med_trainer_plan(med_trainer *t, const med_step_input *in) {
-    for (int part = 0; part < t->net.model->training->n_parts; part++) MED_TRY(prepare_lanes(t, in, part));
+    int n;
+    for (int part = 0; part < t->net.model->training->n_parts; part++) MED_TRY(prepare_lanes(t, in, part, 0, &n));
     return MED_OK;
 }
 
@@ -411,7 +424,7 @@ static void move_average(med_trainer *t) {
 }
 
 static med_status run_part(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
-    MED_TRY(run_slices(t, in, part, r));
+    MED_TRY(run_pieces(t, in, part, r));
     const step_plan *plan = t->lanes[0].current;
     bool trains[2] = {plan->values.loss[0].id >= 0, plan->values.loss[1].id >= 0};
     if (trains[0]) r->gradient_norm = norm_of(t->gradients, 0);

@@ -1,8 +1,8 @@
 /* trainer.h: training steps of any model: forward, gradients, update of the network, update of discriminators.
  *
  * A model describes its step as one or more parts, each a graph with losses; the trainer holds parameters, optimiser
- * moments and the plans of every part seen so far. A batch runs slice by slice, `n_micro` at the same time, and gradients
- * are added in the order of slices: results depend neither on threads nor on n_micro. */
+ * moments and the plans of every part seen so far. A batch runs in pieces, of one slice or a few small ones, `n_micro` pieces
+ * at the same time, and gradients are added in their order: results depend neither on threads nor on n_micro. */
 #ifndef MED_MODEL_TRAINER_H
 #define MED_MODEL_TRAINER_H
 
@@ -79,7 +79,7 @@ typedef struct med_trainer med_trainer; /* owned */
 typedef struct med_trainer_options {
     med_discriminator_config discriminator; /* ndf 0: none, then no step may use them */
     med_optimizer_config optimizer, discriminator_optimizer;
-    int n_micro;       /* slices computed at the same time, each in its own memory; 1 or more */
+    int n_micro;       /* pieces of a batch computed at the same time, each in its own memory; 1 or more */
     bool smooth_l1;
     double clip;       /* largest norm of the network's gradient; 0: any */
     double ema;        /* weight of the past in the moving average of weights; 0: none is kept */
@@ -125,7 +125,7 @@ MED_CHECK med_status med_trainer_plan(med_trainer *t, const med_step_input *in);
 /* MED_EFAIL when a loss or gradient is not finite (the message says where): nothing of that part is updated then. */
 MED_CHECK med_status med_trainer_step(med_trainer *t, const med_step_input *in, med_step_result *out);
 
-/* Compute at most that many slices at the same time from now on. */
+/* Compute at most that many pieces at the same time from now on. */
 void med_trainer_limit(med_trainer *t, int n_micro);
 int med_trainer_n_micro(const med_trainer *t);
 

@@ -43,7 +43,7 @@ const med_option med_train_keys[] = {
                 "stop after this many steps and fit epochs to them; 0: as many as the epochs give"),
     MED_OPT_INT(T, "batch", batch, 1, 4096, "neighbouring slices per step"),
     MED_OPT_INT(T, "micro_batch", micro_batch, 0, 4096,
-                "slices computed at the same time, at most one a thread; results do not depend on it; 0: by their size"),
+                "pieces of a batch computed at the same time, at most one a thread; results do not depend on it; 0: by the slices' size"),
     MED_OPT_FLOAT(T, "lr", lr, 0, 1, "learning rate at the start (Adamax)"),
     MED_OPT_FLOAT(T, "lr_end", lr_end, 0, 1, "and at the end: half a cosine between them, epoch by epoch"),
     MED_OPT_FLOAT(T, "lr_disc", lr_disc, 0, 1, "learning rate of the discriminators (Adam)"),

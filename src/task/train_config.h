@@ -43,7 +43,7 @@ MED_CHECK med_status med_train_model(const med_train_config *c, int n_mods, char
                                      med_net *net);
 /* What a trainer is told by the settings; no discriminators, seed 0. */
 med_trainer_options med_train_trainer_options(const med_train_config *c, const med_net *net);
-/* Slices computed at a time. */
+/* Pieces of a batch computed at a time. */
 int med_train_micro_batch(const med_train_config *c, const med_net *model);
 
 #endif

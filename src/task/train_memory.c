@@ -1,11 +1,11 @@
-/* train_memory.c: what a training takes, before its first step; as many slices at a time as a limit allows. */
+/* train_memory.c: what a training takes, before its first step; as many pieces at a time as a limit allows. */
 #include <ctype.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "task/train_work.h"
 
-enum { PROGRAM = 32 << 20, LANE = 8 << 20 }; /* the program itself; what kernels of one slice need beside their plan */
+enum { PROGRAM = 32 << 20, LANE = 8 << 20 }; /* the program itself; what kernels of one piece need beside their plan */
 
 med_status med_train_parse_memory(const char *text, size_t *out) {
     char *end;
@@ -41,26 +41,26 @@ static size_t batch_bytes(const med_train_work *w) {
     return 4 * plane * (size_t)w->record.config.batch * (size_t)m->n_mods; /* inputs, targets; this visit's and the next's */
 }
 
-/* Everything but the slices computed at a time and the volumes. */
+/* Everything but the pieces computed at a time and the volumes. */
 static size_t base_bytes(const med_train_work *w) { return PROGRAM + w->memory.parameters + w->memory.batches; }
 
 static med_status refuse(const med_train_work *w, size_t least_volumes) {
-    double least = (double)(base_bytes(w) + w->memory.slice + least_volumes) / 1e6;
+    double least = (double)(base_bytes(w) + w->memory.piece + least_volumes) / 1e6;
     return med_fail(MED_ENOMEM,
-                    "--max-memory allows %.0f MB; the least that would do is %.0f MB, one slice at a time (%.0f MB) and "
+                    "--max-memory allows %.0f MB; the least that would do is %.0f MB, one piece of the batch at a time (%.0f MB) and "
                     "volumes in 16 bits (%.0f MB)",
-                    (double)w->options->max_memory / 1e6, least, (double)w->memory.slice / 1e6, (double)least_volumes / 1e6);
+                    (double)w->options->max_memory / 1e6, least, (double)w->memory.piece / 1e6, (double)least_volumes / 1e6);
 }
 
-/* Volumes come first, in 16 bits; then as many slices as there is room for; then volumes as float if they fit. */
+/* Volumes come first, in 16 bits; then as many pieces of a batch as there is room for; then volumes as float if they fit. */
 static med_status obey(med_train_work *w) {
     size_t volumes, limit = w->options->max_memory;
     MED_TRY(med_train_data_measure(w->data, &w->record.model, &volumes));
     size_t fixed = base_bytes(w) + volumes;
-    if (fixed + w->memory.slice > limit) return refuse(w, volumes);
-    size_t n = (limit - fixed) / w->memory.slice;
+    if (fixed + w->memory.piece > limit) return refuse(w, volumes);
+    size_t n = (limit - fixed) / w->memory.piece;
     if (n < (size_t)med_trainer_n_micro(w->trainer)) med_trainer_limit(w->trainer, (int)n);
-    w->memory.volumes = limit - base_bytes(w) - w->memory.slice * (size_t)med_trainer_n_micro(w->trainer);
+    w->memory.volumes = limit - base_bytes(w) - w->memory.piece * (size_t)med_trainer_n_micro(w->trainer);
     return MED_OK;
 }
 
@@ -68,7 +68,7 @@ med_status med_train_plan_memory(med_train_work *w) {
     size_t activations;
     MED_TRY(plan_largest(w));
     med_trainer_memory(w->trainer, &w->memory.parameters, &activations);
-    w->memory.slice = activations / (size_t)med_trainer_n_micro(w->trainer) + LANE;
+    w->memory.piece = activations / (size_t)med_trainer_n_micro(w->trainer) + LANE;
     w->memory.batches = batch_bytes(w);
     w->memory.volumes = (size_t)w->record.config.cache_mb << 20;
     if (!w->options->max_memory) return MED_OK;
@@ -79,7 +79,7 @@ med_status med_train_plan_memory(med_train_work *w) {
 }
 
 size_t med_train_memory_total(const med_train_work *w) {
-    return base_bytes(w) + w->memory.slice * (size_t)med_trainer_n_micro(w->trainer) +
+    return base_bytes(w) + w->memory.piece * (size_t)med_trainer_n_micro(w->trainer) +
            med_loader_bytes(w->data->loader);
 }
 
@@ -87,7 +87,7 @@ void med_train_tell_memory(const med_train_work *w) {
     int n = med_trainer_n_micro(w->trainer);
     med_info("memory    %.0f MB: %.0f for parameters, gradients and moments, %d x %.0f for activations, %.0f for volumes "
              "(%s), %.0f for batches",
-             (double)med_train_memory_total(w) / 1e6, (double)w->memory.parameters / 1e6, n, (double)w->memory.slice / 1e6,
+             (double)med_train_memory_total(w) / 1e6, (double)w->memory.parameters / 1e6, n, (double)w->memory.piece / 1e6,
              (double)med_loader_bytes(w->data->loader) / 1e6, med_loader_is_float(w->data->loader) ? "float" : "16 bits",
              (double)w->memory.batches / 1e6);
 }

@@ -16,8 +16,8 @@ typedef struct med_train_work {
     med_trainer *trainer;
     med_synth_model *validator; /* made when first needed */
     med_train_position position;
-    struct { /* bytes: parameters with gradients, moments and average; one slice; batches; what volumes may take */
-        size_t parameters, slice, batches, volumes;
+    struct { /* bytes: parameters with gradients, moments and average; one piece of a batch; batches; what volumes may take */
+        size_t parameters, piece, batches, volumes;
     } memory;
     long n_steps;         /* of the whole run */
     med_step_result last; /* of the last step */

@@ -13,8 +13,9 @@ static long count_lines(const char *path) {
     return n;
 }
 
-/* Start `medley train` on RUN, and send `signal_number` once its log has `n_lines`; the exit status as wait() gives it. */
-static int train_until(const char *run, const char *settings, long n_lines, int signal_number) {
+/* Start `medley train` on RUN, and send `signal_number` `n_signals` times once its log has `n_lines`; the exit status as wait()
+ * gives it. */
+static int train_until(const char *run, const char *settings, long n_lines, int signal_number, int n_signals) {
     char command[2048], log[256];
     snprintf(log, sizeof log, "%s/%s/log.jsonl", dir, run);
     snprintf(command, sizeof command, "exec '%s' train %s/data %s/%s %s 2>>%s/err", getenv("MEDLEY_PROGRAM"), dir, dir,
@@ -28,7 +29,10 @@ static int train_until(const char *run, const char *settings, long n_lines, int 
     int status;
     while (waitpid(child, &status, WNOHANG) == 0) {
         if (count_lines(log) >= n_lines) {
-            kill(child, signal_number);
+            for (int i = 0; i < n_signals; i++) {
+                kill(child, signal_number);
+                usleep(200); /* two signals that wait at once are one */
+            }
             waitpid(child, &status, 0);
             break;
         }
@@ -74,7 +78,7 @@ static void killed_runs_end_in_the_same_bits(void **state) {
     static const long at[] = {1, 4, 9, 11, 18, 24, 31, 38};
     int n_killed = 0;
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
-        int status = train_until("killed", i ? "--resume" : SMALL_SCHEDULE "--seed 5", at[i], SIGKILL);
+        int status = train_until("killed", i ? "--resume" : SMALL_SCHEDULE "--seed 5", at[i], SIGKILL, 1);
         n_killed += WIFSIGNALED(status);
     }
     assert_true(n_killed >= 6); /* a late signal may find the work done */
@@ -84,7 +88,7 @@ static void killed_runs_end_in_the_same_bits(void **state) {
 
 static void an_interrupt_saves_and_tells_how_to_go_on(void **state) {
     (void)state;
-    int status = train_until("stopped", SMALL_SCHEDULE "--seed 5 --set checkpoint_minutes=60", 7, SIGINT);
+    int status = train_until("stopped", SMALL_SCHEDULE "--seed 5 --set checkpoint_minutes=60", 7, SIGINT, 1);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 1);
     char *err = program_slurp(dir, "err"), expected[256];
@@ -98,12 +102,27 @@ static void an_interrupt_saves_and_tells_how_to_go_on(void **state) {
     free(stopped);
 }
 
+/* The first signal's checkpoint may be under way: the one that is found is whole all the same. */
+static void a_second_signal_ends_at_once_and_leaves_a_whole_checkpoint(void **state) {
+    (void)state;
+    static const int signals[] = {SIGINT, SIGTERM};
+    int n_at_once = 0;
+    for (int i = 0; i < 4; i++) {
+        int status = train_until("hurried", i ? "--resume" : SMALL_SCHEDULE "--seed 5", 5 + 8 * i, signals[i % 2], 2);
+        n_at_once += WIFSIGNALED(status) && WTERMSIG(status) == signals[i % 2];
+        if (WIFEXITED(status)) assert_in_range(WEXITSTATUS(status), 0, 1); /* it was quicker than the second */
+    }
+    assert_true(n_at_once >= 1);
+    assert_program(0, "", "train %s/data %s/hurried --resume", dir, dir);
+    assert_same_run("hurried");
+}
+
 static void threads_do_not_matter(void **state) {
     (void)state;
     assert_program(0, "", "train %s/data %s/single " SMALL_SCHEDULE "--seed 5 --threads 1", dir, dir);
     assert_same_run("single");
-    assert_program(0, "", "train %s/data %s/triple " SMALL_SCHEDULE "--seed 5 --threads 3", dir, dir);
-    assert_same_run("triple");
+    assert_program(0, "", "train %s/data %s/four " SMALL_SCHEDULE "--seed 5 --threads 4", dir, dir);
+    assert_same_run("four");
 }
 
 static void another_seed_is_another_run(void **state) {
@@ -125,6 +144,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_runs_end_in_the_same_bits),
         cmocka_unit_test(an_interrupt_saves_and_tells_how_to_go_on),
+        cmocka_unit_test(a_second_signal_ends_at_once_and_leaves_a_whole_checkpoint),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(a_finished_run_stays_as_it_is),
         cmocka_unit_test(another_seed_is_another_run),

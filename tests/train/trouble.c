@@ -51,6 +51,62 @@ static void a_step_that_is_not_finite_names_its_place_and_changes_nothing(void *
     med_trainer_free(t);
 }
 
+/* DIR/NAME: the weights of the first run, with an encoder of `mod` whose sums are infinite. */
+static void spoil(const char *name, const char *mod) {
+    char path[256], encoder[64];
+    med_weights *from, *to = med_weights_create();
+    snprintf(path, sizeof path, "%s/first/weights.safetensors", dir);
+    snprintf(encoder, sizeof encoder, "enc/%s/", mod);
+    assert_ok(med_weights_load(path, &from));
+    for (int i = 0; i < med_weights_n_metas(from); i++) {
+        const char *value, *key = med_weights_meta_at(from, i, &value);
+        med_weights_set_meta(to, key, value);
+    }
+    for (int i = 0; i < med_weights_count(from); i++) {
+        const med_tensor *f = med_weights_at(from, i);
+        int64_t n = med_shape_count(f->shape);
+        med_tensor *t;
+        assert_ok(med_weights_add(to, f->name, f->dtype, f->shape, &t));
+        memcpy(t->data, f->data, (size_t)n * sizeof(float));
+        for (int64_t k = 0; k < n && strncmp(f->name, encoder, strlen(encoder)) == 0; k++) ((float *)t->data)[k] = 3e38f;
+    }
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_ok(med_weights_save(to, path));
+    med_weights_free(from);
+    med_weights_free(to);
+}
+
+static int count_words(const char *text, const char *word) {
+    int n = 0;
+    for (; (text = strstr(text, word)); text++) n++;
+    return n;
+}
+
+/* One of the two training cases has T2 and cannot be stepped on, the other can. */
+static void steps_that_are_not_finite_are_passed_over_as_often_as_allowed(void **state) {
+    (void)state;
+    spoil("spoiled.safetensors", "t2");
+    const char words[] = "train %s/data %s/%s " SMALL_NETWORK "--set val_every=0 --set checkpoint_minutes=0 --epochs 2 "
+                         "--init %s/spoiled.safetensors --skip-nonfinite %d";
+    program_result r = program_run(words, dir, dir, "passing", dir, 2);
+    if (r.exit_code != 0) fail_msg("exit %d: %s", r.exit_code, r.err);
+    char *log = program_slurp(dir, "passing/log.jsonl");
+    assert_int_equal(count_words(log, "\"not_finite\""), 2);
+    assert_int_equal(count_words(log, "\"loss\""), 2);
+    assert_int_equal(count_words(r.err, "passed over"), 2);
+    free(log);
+    program_free(&r);
+
+    r = program_run(words, dir, dir, "stopping", dir, 1);
+    assert_int_equal(r.exit_code, 1);
+    if (!strstr(r.err, "largest activations")) fail_msg("it said '%s'", r.err);
+    assert_int_equal(count_words(r.err, "passed over"), 1);
+    program_free(&r);
+    /* The checkpoint before it stands, and the step that is allowed now is passed over as in the other run. */
+    assert_program(0, "resuming after step", "train %s/data %s/stopping --resume --skip-nonfinite 2", dir, dir);
+    assert_same_file(dir, "stopping/weights.safetensors", "passing/weights.safetensors");
+}
+
 static void a_check_writes_nothing_and_names_a_case_that_cannot_be_read(void **state) {
     (void)state;
     assert_program(0, "memory", "train %s/data --check " SMALL_NETWORK, dir);
@@ -99,6 +155,7 @@ static void a_full_disk_does_not_end_the_training_before_its_time(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_that_is_not_finite_names_its_place_and_changes_nothing),
+        cmocka_unit_test(steps_that_are_not_finite_are_passed_over_as_often_as_allowed),
         cmocka_unit_test(a_check_writes_nothing_and_names_a_case_that_cannot_be_read),
         cmocka_unit_test(memory_is_kept_to_or_refused_with_the_least),
         cmocka_unit_test(other_modalities_begin_with_what_fits),
