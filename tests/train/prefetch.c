@@ -13,7 +13,7 @@ static med_train_data *load(const char *dir, bool is_packed) {
     snprintf(path, sizeof path, "%s/data", dir);
     assert_ok(med_train_preset("tiny", med_models[0], &c, &net));
     c.val_every = 0;
-    assert_ok(med_train_data_open(path, &c, &d));
+    assert_ok(med_train_data_open(path, &c, med_models[0], &d));
     net.height = HEIGHT;
     net.width = WIDTH;
     size_t budget = 0; /* any */
