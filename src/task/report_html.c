@@ -86,6 +86,15 @@ static void add_base64(med_text *text, const uint8_t *bytes, size_t n) {
     text->data[text->n] = 0;
 }
 
+static void add_png(med_text *text, const uint8_t *png, size_t n_bytes, const char *alt, double width_percent,
+                    double height_per_width) {
+    med_text_add(text, "<img style=\"width:%.2f%%;aspect-ratio:1/%.4f\" alt=\"", width_percent, height_per_width);
+    med_text_escape(text, alt);
+    med_text_put(text, "\" src=\"data:image/png;base64,");
+    add_base64(text, png, n_bytes);
+    med_text_put(text, "\">");
+}
+
 void med_html_picture(med_text *text, const med_picture *picture, const char *alt, double width_percent,
                       double height_per_width) {
     uint8_t *png;
@@ -93,12 +102,20 @@ void med_html_picture(med_text *text, const med_picture *picture, const char *al
     if (text->status != MED_OK) return;
     text->status = med_png_encode(picture, &png, &n_bytes);
     if (text->status != MED_OK) return;
-    med_text_add(text, "<img style=\"width:%.2f%%;aspect-ratio:1/%.4f\" alt=\"", width_percent, height_per_width);
-    med_text_escape(text, alt);
-    med_text_put(text, "\" src=\"data:image/png;base64,");
-    add_base64(text, png, n_bytes);
-    med_text_put(text, "\">");
+    add_png(text, png, n_bytes, alt, width_percent, height_per_width);
     free(png);
+}
+
+static double big_endian(const uint8_t *b) { return ((b[0] * 256.0 + b[1]) * 256 + b[2]) * 256 + b[3]; }
+
+/* A PNG begins with its signature and the chunk IHDR: length, name, width, height. */
+med_status med_html_png(med_text *text, const uint8_t *png, size_t n_bytes, const char *alt) {
+    static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    enum { WIDTH_AT = 16, HEIGHT_AT = 20, HEADER = 24 };
+    if (n_bytes < HEADER || memcmp(png, signature, sizeof signature) != 0 || big_endian(png + WIDTH_AT) < 1)
+        return med_fail(MED_EFORMAT, "not a PNG file");
+    add_png(text, png, n_bytes, alt, 100, big_endian(png + HEIGHT_AT) / big_endian(png + WIDTH_AT));
+    return MED_OK;
 }
 
 void med_html_open(med_text *text, const char *title) {

@@ -24,6 +24,9 @@ void med_text_append(med_text *text, const med_text *other);
 void med_html_picture(med_text *text, const med_picture *picture, const char *alt, double width_percent,
                       double height_per_width);
 
+/* The same with the bytes of a PNG file, as wide as its box, and as high as its pixels ask. MED_EFORMAT: no PNG. */
+MED_CHECK med_status med_html_png(med_text *text, const uint8_t *png, size_t n_bytes, const char *alt);
+
 void med_html_open(med_text *text, const char *title); /* <!doctype html> ... <main> with the style sheet */
 void med_html_close(med_text *text);
 

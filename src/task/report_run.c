@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "task/report_curves.h"
+#include "task/report_samples.h"
 #include "task/report_work.h"
 #include "task/synth.h"
 
@@ -253,6 +254,13 @@ static med_status report_model(med_report_work *work, const json_t *run, const c
     return status;
 }
 
+static med_status add_samples(med_report_work *work) {
+    char *mods = med_mod_join(&work->mods, ((med_modset)1 << work->mods.n) - 1);
+    med_status status = med_report_samples(&work->curves, work->options->path, mods);
+    free(mods);
+    return status;
+}
+
 med_status med_report_from_run(med_report_work *work) {
     json_t *run;
     char *weights = NULL, *log = med_path_join(work->options->path, "log.jsonl");
@@ -267,6 +275,7 @@ med_status med_report_from_run(med_report_work *work) {
     if (status == MED_OK) status = open_data(work, run);
     if (status == MED_OK) status = med_synth_model_open(weights, (int[2]){0, 0}, NULL, &model);
     if (status == MED_OK) status = report_model(work, run, weights, model);
+    if (status == MED_OK) status = add_samples(work);
     med_synth_model_free(model);
     json_decref(run);
     free(weights);

@@ -63,6 +63,7 @@ const char med_report_style[] =
     ".films .plane{display:grid;grid-template-rows:1fr auto 1fr;padding-right:.3rem;color:#9aa5b0}\n"
     ".bars{display:flex;flex-wrap:wrap;gap:.4rem 2rem;margin:.8rem 0;font-size:.85rem}\n"
     ".bar{width:16rem;max-width:100%}\n"
+    ".samples img{display:block;image-rendering:pixelated}\n"
     ".bar img{display:block;width:100%;border:1px solid var(--line)}\n"
     ".bar div{display:flex;justify-content:space-between;font-variant-numeric:tabular-nums}\n"
     "@media (max-width:40rem){.films .plane{font-size:.6rem}h1{font-size:1.5rem}dl{grid-template-columns:1fr}dt{"

@@ -42,6 +42,13 @@ static void weights_alone_are_enough_for_others(void **state) {
     (void)state;
     assert_program(0, "", "synth %s/run/weights.safetensors %s/data %s/made --given us", dir, dir, dir);
     assert_program(0, "", "report %s/run -o %s/report.html", dir, dir);
+    char *page = program_slurp(dir, "report.html");
+    assert_non_null(strstr(page, "alt=\"samples of epoch 2\" src=\"data:image/png;base64,iVBOR"));
+    free(page);
+    char command[512];
+    snprintf(command, sizeof command, "cp -r %s/run %s/spoilt && echo x > %s/spoilt/samples/epoch-00001.png", dir, dir, dir);
+    assert_int_equal(system(command), 0);
+    assert_program(2, "epoch-00001.png: not a PNG", "report %s/spoilt -o %s/spoilt.html", dir, dir);
 }
 
 static void the_summary_is_one_object(void **state) {
