@@ -26,8 +26,8 @@ static void draw_noise(void *context, const med_noise *noise, int first, int n, 
         med_noise_draw(noise, (med_rng_key){2, med_site_of(noise->label), (uint64_t)(first + i)}, (size_t)per_slice, to + i * per_slice);
 }
 
-static med_trainer *create(med_trainer_options o) {
-    static const char *const settings[] = {"modalities=us,t2", "size=8,8", "base=4", "max=8", "pools=2", "nfinal=2", "nblocks=1"};
+static med_trainer *create_with(med_trainer_options o, const char *setting) {
+    const char *const settings[] = {"modalities=us,t2", "size=8,8", "base=4", "max=8", "pools=2", "nfinal=2", "nblocks=1", setting};
     med_net net;
     med_weights *w;
     med_trainer *t;
@@ -39,6 +39,8 @@ static med_trainer *create(med_trainer_options o) {
     assert_ok(med_trainer_create(&net, o, w, &t));
     return t;
 }
+
+static med_trainer *create(med_trainer_options o) { return create_with(o, "se=true"); }
 
 /* Slices first..first+n-1. */
 static med_step_input input(int first, int n) {
@@ -174,11 +176,29 @@ static void the_average_follows_its_formula(void **state) {
     med_trainer_free(t);
 }
 
+static size_t activation_bytes(const char *setting) {
+    med_trainer *t = create_with((med_trainer_options){0}, setting);
+    med_step_input in = input(0, 2);
+    size_t parameters, activations;
+    assert_ok(med_trainer_plan(t, &in));
+    med_trainer_memory(t, &parameters, &activations);
+    med_trainer_free(t);
+    return activations;
+}
+
+/* Norms, activations and scales are not kept for the way back: kernels compute them anew while they read. */
+static void cheap_nodes_are_recomputed(void **state) {
+    (void)state;
+    size_t recomputed = activation_bytes("plan.prologues=on"), kept = activation_bytes("plan.prologues=off");
+    if (!(recomputed < kept)) fail_msg("%zu bytes with, %zu without", recomputed, kept);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neither_threads_nor_micro_batch_change_a_bit),
         cmocka_unit_test(a_batch_is_the_mean_of_its_slices),
         cmocka_unit_test(a_long_gradient_is_shortened),
+        cmocka_unit_test(cheap_nodes_are_recomputed),
         cmocka_unit_test(the_average_follows_its_formula),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -138,6 +138,19 @@ static void other_modalities_begin_with_what_fits(void **state) {
     assert_program(2, "nowhere", "train %s/mr %s/x " SMALL_NETWORK "--set anchor=t2 --init %s/nowhere", dir, dir, dir);
 }
 
+/* PyTorch's files of the release, zip and legacy; here for slices of another size, which parts of the top level depend on. */
+static void the_releases_files_are_weights_to_begin_with(void **state) {
+    (void)state;
+    const char *shared = getenv("MEDLEY_SHARED");
+    if (!shared) skip();
+    static const char *const files[] = {"weights.pth", "weights-legacy.pth"};
+    for (int i = 0; i < 2; i++)
+        assert_program(0, "287 of 291 parameters; initialised: top/infer (1), top/generate (3)",
+                       "train %s/data %s/released%d --preset tiny --set base=4 --set max=16 --set pools=3 --set nfinal=4 --set nblocks=2 "
+                       "--set batch=2 --set val_every=0 --steps 1 --init %s/golden/synth/%s", dir, dir, i, shared, files[i]);
+    assert_same_file(dir, "released0/weights.safetensors", "released1/weights.safetensors");
+}
+
 /* No file may grow beyond 8 kB: no checkpoint can be written. */
 static void a_full_disk_does_not_end_the_training_before_its_time(void **state) {
     (void)state;
@@ -159,6 +172,7 @@ int main(void) {
         cmocka_unit_test(a_check_writes_nothing_and_names_a_case_that_cannot_be_read),
         cmocka_unit_test(memory_is_kept_to_or_refused_with_the_least),
         cmocka_unit_test(other_modalities_begin_with_what_fits),
+        cmocka_unit_test(the_releases_files_are_weights_to_begin_with),
         cmocka_unit_test(a_full_disk_does_not_end_the_training_before_its_time),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
