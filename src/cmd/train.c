@@ -1,5 +1,6 @@
 /* train.c: medley train: fit the network to cases that each may lack modalities. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include "cmd/command.h"
@@ -34,15 +35,18 @@ static const med_option options[] = {
 };
 
 static volatile sig_atomic_t stop;
+static atomic_flag was_asked = ATOMIC_FLAG_INIT;
 
+/* The first signal asks for a checkpoint, the second one, of whichever kind, ends the program. */
 static void on_signal(int signal_number) {
-    (void)signal_number;
     stop = 1;
+    if (!atomic_flag_test_and_set(&was_asked)) return;
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
 }
 
-/* The first signal asks for a checkpoint, the second one ends the program. */
 static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
