@@ -1,9 +1,9 @@
 """Time medley and PyTorch side by side: alternating runs of the same work on the same machine.
 
-    run.py MEDLEY [--rounds N] [--threads N] [--no-compile] [--no-train] [--json FILE]
+    run.py MEDLEY [--rounds N] [--threads N] [--case NAME] [--no-compile] [--no-train] [--json FILE]
 
-Per slice of the paper's network, random weights: us -> 4 and three MR -> 4; a training step of three passes
-(N = 2: PyTorch needs 2.4 GB a slice). PyTorch runs eager, in bfloat16 autocast and compiled; a ratio is against its best.
+Per slice of the paper's network, random weights: us -> 4, us -> 1, three MR -> 4, and us and all seven subsets of the MR
+-> 4; a training step of three passes (N = 2: PyTorch needs 2.4 GB a slice). PyTorch runs eager, in bfloat16 autocast and compiled; a ratio is against its best.
 """
 import argparse
 import json
@@ -17,7 +17,13 @@ import torch
 from mmhvae import MMHVAE
 
 MODALITIES = ["us", "t2", "cet1", "flair"]
-CASES = {"us -> 4": (["us"], MODALITIES), "3 MR -> 4": (MODALITIES[1:], MODALITIES)}
+SUBSETS = [["us"]] + [[m for i, m in enumerate(MODALITIES[1:]) if k >> i & 1] for k in range(1, 8)]
+CASES = {  # what is given in each pass, what is made
+    "us -> 4": ([["us"]], MODALITIES),
+    "us -> 1": ([["us"]], ["t2"]),
+    "3 MR -> 4": ([MODALITIES[1:]], MODALITIES),
+    "us and 7 subsets -> 4": (SUBSETS, MODALITIES),
+}
 
 
 def medley(program, threads, *arguments):
@@ -25,8 +31,9 @@ def medley(program, threads, *arguments):
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def medley_slice(program, threads, given):
-    return medley(program, threads, "synth", "--given", ",".join(given), "--steps", "5")["median_ms_per_slice"]
+def medley_slice(program, threads, passes, targets):
+    given = ["--subsets"] if len(passes) > 1 else ["--given", ",".join(passes[0])]
+    return medley(program, threads, "synth", *given, "--target", ",".join(targets), "--steps", "5")["median_ms_per_slice"]
 
 
 def seconds_of(work):
@@ -41,20 +48,23 @@ def images(n, given):
     return {m: fan * (2 * torch.rand(n, 1, 192, 192)) - 1 for m in given}
 
 
-def slice_runners(model, compiled, given, targets):
-    x = images(1, given)
+def slice_runners(model, compiled, passes, targets):
+    x = images(1, MODALITIES)
+
+    def run_all(network):
+        with torch.inference_mode():
+            for given in passes:
+                network({m: x[m] for m in given}, 0.5, targets=targets)
 
     def eager():
-        with torch.inference_mode():
-            model(x, 0.5, targets=targets)
+        run_all(model)
 
     def bf16():
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            model(x, 0.5, targets=targets)
+        with torch.autocast("cpu", torch.bfloat16):
+            run_all(model)
 
     def compiled_run():
-        with torch.inference_mode():
-            compiled(x, 0.5, targets=targets)
+        run_all(compiled)
 
     return {"eager": eager, "bf16": bf16} | ({"compiled": compiled_run} if compiled else {})
 
@@ -101,6 +111,7 @@ def main():
     p.add_argument("medley")
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--case", action="append", help="only this one; may be repeated")
     p.add_argument("--no-compile", action="store_true")
     p.add_argument("--no-train", action="store_true")
     p.add_argument("--json")
@@ -109,9 +120,11 @@ def main():
     model = MMHVAE(MODALITIES, 16, 128, 6, 8, 6, (192, 192)).eval()
     compiled = None if o.no_compile else torch.compile(model, dynamic=False)
     report = {"machine": machine(), "torch": torch.__version__, "threads": o.threads, "rounds": o.rounds, "cases": {}}
-    for name, (given, targets) in CASES.items():
-        runners = slice_runners(model, compiled, given, targets)
-        report["cases"][name] = compare(name, o.rounds, lambda: medley_slice(o.medley, o.threads, given), runners)
+    for name, (passes, targets) in CASES.items():
+        if o.case and name not in o.case:
+            continue
+        runners = slice_runners(model, compiled, passes, targets)
+        report["cases"][name] = compare(name, o.rounds, lambda: medley_slice(o.medley, o.threads, passes, targets), runners)
     if not o.no_train:
         n = 2
         step = training_step(model.train(), n)

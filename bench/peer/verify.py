@@ -56,17 +56,21 @@ def load(path):
 
 def check(path):
     description, tensors, model = load(path)
-    worst = 0.0
+    worst, worst_kl = 0.0, 0.0
     for case in description["cases"]:
         levels = range(model.pools + 1, 0, -1)
         noise = [tensors[f"eps/{case['eps']}/z{l}"] for l in levels] if case["eps"] else None
         images = {m: tensors[f"x/{m}"] for m in case["given"]}
+        wants_kl = case["temperature"] > 0
         with torch.no_grad():
-            out, *_ = [model(images, case["temperature"], noise)]
+            result = model(images, case["temperature"], noise, wants_kl=wants_kl)
+        out, kl = result if wants_kl else (result, [])
         for m, image in out.items():
             worst = max(worst, (image - tensors[f"out/{case['name']}/{m}"]).abs().max().item())
-    print(f"{path}: largest difference of any image {worst:.2g}")
-    return worst < 1e-5
+        for got, wanted in zip(kl, tensors[f"kl/{case['name']}"] if wants_kl else [], strict=True):
+            worst_kl = max(worst_kl, abs(got.item() / wanted.item() - 1))
+    print(f"{path}: largest difference of any image {worst:.2g}, of any level's KL {worst_kl:.2g} relative")
+    return worst < 1e-5 and worst_kl < 1e-6
 
 
 if __name__ == "__main__":
