@@ -66,7 +66,7 @@ def slice_runners(model, compiled, passes, targets):
     def compiled_run():
         run_all(compiled)
 
-    return {"eager": eager, "bf16": bf16} | ({"compiled": compiled_run} if compiled else {})
+    return {"eager": eager, "bf16": bf16} | ({} if compiled is None else {"compiled": compiled_run})
 
 
 def training_step(model, n):

@@ -217,10 +217,13 @@ static med_status load_inputs(const job *b, const source *s, med_modset given, m
 static med_status save_outputs(const job *b, const source *s, med_volume *out[], med_volume *sd[], const json_t *hashes,
                                json_t *files) {
     const med_net *c = med_synth_model_config(b->model);
+    med_synth_image images[MED_MAX_MODS];
+    int n = 0;
+    for (int j = 0; j < c->n_mods; j++)
+        if (out[j]) images[n++] = (med_synth_image){s->name, c->mods[j], out[j], sd[j], hashes};
+    MED_TRY(med_synth_images_save(b->config, b->model, images, n));
     for (int j = 0; j < c->n_mods; j++) {
         if (!out[j]) continue;
-        MED_TRY(
-            med_synth_image_save(b->config, b->model, &(med_synth_image){s->name, c->mods[j], out[j], sd[j], hashes}));
         char *path = med_synth_path(b->config, s->name, c->mods[j], med_synth_endings[0]);
         json_object_set_new(files, c->mods[j], json_string(path));
         free(path);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 const char *const med_synth_endings[3] = {".nii.gz", "-sd.nii.gz", ".json"};
 
@@ -106,10 +107,32 @@ static med_status save_sidecar(const med_synth_config *c, const med_synth_model 
     return status;
 }
 
-med_status med_synth_image_save(const med_synth_config *c, const med_synth_model *m, const med_synth_image *image) {
-    const med_synth_scale *scale = med_synth_scale_find(c->scale);
-    med_assert(scale != NULL);
-    MED_TRY(save_volume(c, m, image, scale));
-    if (image->sd) MED_TRY(save_sd(c, m, image, scale));
-    return save_sidecar(c, m, image, scale);
+typedef struct save_job {
+    const med_synth_config *config;
+    const med_synth_model *model;
+    const med_synth_scale *scale;
+    const med_synth_image *images;
+    med_status status[MED_MAX_MODS];
+    char *message[MED_MAX_MODS]; /* a failure's belongs to the thread that failed */
+} save_job;
+
+static void save_task(void *context, int i) {
+    save_job *b = context;
+    const med_synth_image *image = &b->images[i];
+    b->status[i] = save_volume(b->config, b->model, image, b->scale);
+    if (b->status[i] == MED_OK && image->sd) b->status[i] = save_sd(b->config, b->model, image, b->scale);
+    if (b->status[i] != MED_OK) b->message[i] = med_strdup(med_message());
+}
+
+/* A sidecar says that its image is there: so it comes after, and only beside images that are. */
+med_status med_synth_images_save(const med_synth_config *c, const med_synth_model *m, const med_synth_image *images, int n) {
+    save_job b = {.config = c, .model = m, .scale = med_synth_scale_find(c->scale), .images = images};
+    med_assert(b.scale != NULL && n <= MED_MAX_MODS);
+    med_parallel(n, save_task, &b);
+    med_status status = MED_OK;
+    for (int i = 0; i < n; i++) {
+        if (status == MED_OK) status = b.status[i] == MED_OK ? save_sidecar(c, m, &images[i], b.scale) : med_fail(b.status[i], "%s", b.message[i]);
+        free(b.message[i]);
+    }
+    return status;
 }

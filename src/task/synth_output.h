@@ -28,7 +28,7 @@ char *med_synth_path(const med_synth_config *c, const char *case_name, const cha
 MED_CHECK med_status med_synth_sidecar_save(const med_synth_config *c, const char *case_name, const char *mod,
                                             const json_t *sidecar);
 
-MED_CHECK med_status med_synth_image_save(const med_synth_config *c, const med_synth_model *m,
-                                          const med_synth_image *image);
+/* Volumes at the same time, on all threads; then their sidecars. */
+MED_CHECK med_status med_synth_images_save(const med_synth_config *c, const med_synth_model *m, const med_synth_image *images, int n);
 
 #endif

@@ -33,9 +33,11 @@ static void load_block(const winograd7 *w, int first, int channel, int block, fl
             }
 }
 
-static void weight_task(void *context, int b) {
+/* U of one channel, for one block of outputs. */
+static void weight_task(void *context, int index) {
     const winograd7 *w = context;
-    for (int i = 0; i < w->g.channels * BLOCKS; i++) {
+    int b = index / w->g.channels, channel = index % w->g.channels;
+    for (int i = channel * BLOCKS; i < (channel + 1) * BLOCKS; i++) {
         float g[4][4][OB], half[7][4][OB];
         load_block(w, b * OB, i / BLOCKS, i % BLOCKS, g);
         for (int k = 0; k < 7; k++)
@@ -126,7 +128,7 @@ void ISA(conv_winograd7_run)(const conv_job *job) {
     for (int i = 0; i < BLOCKS; i++) w.tap[i] = i / 2 * w.g.pitch + i % 2;
     w.u = med_scratch(SCRATCH_WEIGHTS, (size_t)(w.n_blocks * w.u_block) * sizeof *w.u);
     w.parts = ISA(conv_parts_create)(job, w.n_strips);
-    for (int b = 0; b < w.n_blocks; b++) weight_task(&w, b);
+    med_parallel(w.n_blocks * w.g.channels, weight_task, &w);
     med_parallel(job->n * w.n_strips, strip_task, &w);
     ISA(conv_parts_finish)(job, w.parts, w.n_strips);
 }
