@@ -42,7 +42,7 @@ static struct {
     pthread_mutex_t mutex; /* held while a job runs or the pool changes */
     int n_wanted;          /* threads, the caller included; 0 = not decided yet */
     int n_workers;
-    bool may_step_aside; /* a processor for every thread, and those are `processors` */
+    bool has_room; /* a processor for every thread, of `processors` */
     cpu_set_t processors;
     pthread_t worker[MAX_THREADS];
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -70,7 +70,8 @@ static int64_t now_ns(void) {
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* Spin until (*word & mask) differs from `value`; false when it took too long. */
+/* Spin until (*word & mask) differs from `value`; false when it took too long: at once where threads share processors, as
+ * who spins then keeps another from working. */
 static bool spin_until_changed(_Atomic uint32_t *word, uint32_t mask, uint32_t value) {
     int64_t end = now_ns() + SPIN_NS;
     do {
@@ -78,7 +79,7 @@ static bool spin_until_changed(_Atomic uint32_t *word, uint32_t mask, uint32_t v
             if ((atomic_load_explicit(word, memory_order_acquire) & mask) != value) return true;
             spin_pause();
         }
-    } while (now_ns() < end);
+    } while (pool.has_room && now_ns() < end);
     return false;
 }
 
@@ -114,7 +115,7 @@ static void job_close(void) {
 /* Off the caller's processor, and free to move again. */
 static void step_aside(void) {
     int caller = atomic_load_explicit(&job.caller_cpu, memory_order_relaxed);
-    if (!pool.may_step_aside || caller < 0 || sched_getcpu() != caller) return;
+    if (!pool.has_room || caller < 0 || sched_getcpu() != caller) return;
     cpu_set_t others = pool.processors;
     CPU_CLR(caller, &others);
     if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof pool.processors, &pool.processors);
@@ -205,7 +206,7 @@ static void pool_start(void) {
     if (pool.n_wanted == 0) pool.n_wanted = count_processors();
     if (pool.n_wanted > MAX_THREADS) pool.n_wanted = MAX_THREADS;
     bool is_known = sched_getaffinity(0, sizeof pool.processors, &pool.processors) == 0;
-    pool.may_step_aside = is_known && CPU_COUNT(&pool.processors) >= pool.n_wanted;
+    pool.has_room = is_known && CPU_COUNT(&pool.processors) >= pool.n_wanted;
     uint32_t generation = atomic_load(&job.generation);
     while (pool.n_workers < pool.n_wanted - 1) {
         if (pthread_create(&pool.worker[pool.n_workers], NULL, worker_main, (void *)(uintptr_t)generation)) break;
