@@ -25,7 +25,7 @@ static void strict_to_lpips(const med_slice_pair *pair, double *prediction, doub
 
 const med_preset med_preset_strict = {
     .name = "strict",
-    .summary = "values in [-1,1], only the reference's field of view, Gaussian SSIM",
+    .summary = "values in [-1,1], R = 2, where y > -1 (field of view); slices with 1 % or more of it",
     .prepare = prepare_strict,
     .to_lpips = strict_to_lpips,
     .lpips_scale = "outside the field of view -1 in both",
@@ -41,7 +41,7 @@ const med_preset med_preset_strict = {
 
 const med_preset med_preset_texture = {
     .name = "texture",
-    .summary = "the same field of view: grain and sharpness, of use for ultrasound",
+    .summary = "pixels and slices of strict: grain and sharpness, of use for ultrasound",
     .prepare = prepare_strict,
     .window = 1,
     .columns = {{"speckle_ref_lateral", &med_metric_speckle_ref_lateral},
@@ -89,7 +89,7 @@ static void mmhvae_to_lpips(const med_slice_pair *pair, double *prediction, doub
 
 const med_preset med_preset_mmhvae = {
     .name = "mmhvae",
-    .summary = "0..255, whole slices, R of the reference slice, row-wise SSIM: as published",
+    .summary = "as published: trunc(255 (v + 1)/2), whole slices with some y > 0, R = max y - min y of the slice",
     .prepare = prepare_mmhvae,
     .to_lpips = mmhvae_to_lpips,
     .lpips_scale = "2 x / 255 - 1 of the grey values",

@@ -69,7 +69,7 @@ static void add_rows(med_report_work *work, const char *case_name, med_pair pair
         med_score_table_add(work->scores, &(med_score){.case_name = case_name,
                                                        .facet = work->mods.name[pair.target],
                                                        .given = given,
-                                                       .method = med_method_title(method),
+                                                       .method = med_table_method(work->table, method),
                                                        .preset = "strict",
                                                        .metric = med_preset_strict.columns[c].name,
                                                        .value = scores->column[c].mean,

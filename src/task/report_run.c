@@ -163,7 +163,7 @@ static int rank_cases(const med_report_work *work, const int *cases, int n_cases
         double sum = 0, n_values = 0;
         for (int i = 0; i < work->scores->n; i++) {
             const med_score *row = &work->scores->row[i];
-            bool is_counted = !strcmp(row->method, med_method_title(MED_METHOD_MODEL)) &&
+            bool is_counted = !strcmp(row->method, med_table_method(work->table, MED_METHOD_MODEL)) &&
                               !strcmp(row->metric, "psnr") &&
                               !strcmp(row->case_name, work->data->cases[cases[c]].name) && isfinite(row->value);
             if (is_counted) sum += row->value, n_values++;
@@ -236,7 +236,7 @@ static med_status report_model(med_report_work *work, const json_t *run, const c
     pair_plan plan = {0};
     work->mods.n = config->n_mods;
     memcpy(work->mods.name, config->mods, sizeof work->mods.name);
-    work->table = med_table_create(&work->mods);
+    work->table = med_table_create(&work->mods, config->model->name, config->model->title);
     MED_TRY(make_plan(work, &plan));
     med_status status = med_dataset_split(work->data, fold, work->options->part, &cases, &n_cases);
     if (status == MED_OK) {

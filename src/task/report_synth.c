@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/net.h"
 #include "task/report_work.h"
 
 typedef struct item {                         /* one synthetic image */
@@ -73,7 +74,8 @@ static med_status read_item(const char *dir, const char *name, item_list *list) 
     char *path = med_path_join(dir, name), *stem = med_format("%.*s", (int)strlen(name) - 5, name);
     item it = {0};
     med_status status = med_json_load(path, &it.sidecar);
-    if (status == MED_OK && json_is_array(json_object_get(it.sidecar, "given")) && (it.image = image_beside(dir, stem))) {
+    if (status == MED_OK && json_is_array(json_object_get(it.sidecar, "given")) &&
+        (it.image = image_beside(dir, stem))) {
         name_item(&it, stem);
         list->items[list->n++] = it;
         it.sidecar = NULL;
@@ -282,11 +284,23 @@ static med_status judge_items(med_report_work *work, const item_list *list) {
     return status;
 }
 
+/* Named as the network that the sidecars name, which need not be one of ours. */
+static med_table *create_table(const med_mod_list *mods, const item_list *list) {
+    const char *name = json_string_value(json_object_get(list->items[0].sidecar, "model"));
+    for (int i = 1; i < list->n && name; i++) {
+        const char *other = json_string_value(json_object_get(list->items[i].sidecar, "model"));
+        if (!other || strcmp(other, name)) name = NULL;
+    }
+    for (int m = 0; med_models[m] && name; m++)
+        if (!strcmp(med_models[m]->name, name)) return med_table_create(mods, name, med_models[m]->title);
+    return med_table_create(mods, name ? name : "model", name ? name : "model");
+}
+
 med_status med_report_from_synth(med_report_work *work) {
     item_list list = {0};
     med_status status = read_items(work->options->path, &list);
     if (status == MED_OK) status = list_mods(&list, &work->mods);
-    if (status == MED_OK) work->table = med_table_create(&work->mods);
+    if (status == MED_OK) work->table = create_table(&work->mods, &list);
     if (status == MED_OK) status = open_data(work, &list);
     if (status == MED_OK) tell_facts(work, &list);
     if (status == MED_OK && work->data && work->data->n_folds)

@@ -17,16 +17,6 @@ static const struct {
     [SSIM] = {"ssim", "SSIM", 3, +1},
     [L1] = {"l1", "L1", 3, -1},
 };
-static const struct {
-    const char *name, *title;
-} methods[MED_N_METHODS] = {
-    [MED_METHOD_MODEL] = {"mmhvae", "MMHVAE"},
-    [MED_METHOD_MEAN] = {"mean", "mean image"},
-    [MED_METHOD_LINEAR] = {"linear", "linear map"},
-};
-
-const char *med_method_title(med_method method) { return methods[method].title; }
-
 typedef struct cell { /* one method of one pair: a value per case and score */
     int n;
     double *value[N_SCORES];
@@ -38,8 +28,13 @@ typedef struct pair {
     cell cell[MED_N_METHODS];
 } pair;
 
+typedef struct method_name {
+    char *name, *title; /* in files, in headings */
+} method_name;
+
 struct med_table {
     med_mod_list mods;
+    method_name methods[MED_N_METHODS];
     int n, capacity;
     pair *pairs; /* sorted by order() */
 };
@@ -60,17 +55,28 @@ char *med_mod_join(const med_mod_list *mods, med_modset set) {
     return joined;
 }
 
-med_table *med_table_create(const med_mod_list *mods) {
+med_table *med_table_create(const med_mod_list *mods, const char *model_name, const char *model_title) {
     med_table *table = med_alloc(sizeof *table);
+    const char *const names[MED_N_METHODS][2] = {[MED_METHOD_MODEL] = {model_name, model_title},
+                                                 [MED_METHOD_MEAN] = {"mean", "mean image"},
+                                                 [MED_METHOD_LINEAR] = {"linear", "linear map"}};
     table->mods = *mods;
+    for (int m = 0; m < MED_N_METHODS; m++)
+        table->methods[m] = (method_name){med_strdup(names[m][0]), med_strdup(names[m][1])};
     return table;
 }
+
+const char *med_table_method(const med_table *table, med_method m) { return table->methods[m].title; }
 
 void med_table_free(med_table *table) {
     if (!table) return;
     for (int p = 0; p < table->n; p++)
         for (int m = 0; m < MED_N_METHODS; m++)
             for (int s = 0; s < N_SCORES; s++) free(table->pairs[p].cell[m].value[s]);
+    for (int m = 0; m < MED_N_METHODS; m++) {
+        free(table->methods[m].name);
+        free(table->methods[m].title);
+    }
     free(table->pairs);
     free(table);
 }
@@ -158,7 +164,7 @@ static json_t *cell_to_json(const med_table *table, const pair *p, int method) {
     MED_MODSET_EACH (j, p->given) json_array_append_new(given, json_string(table->mods.name[j]));
     json_object_set_new(row, "given", given);
     json_object_set_new(row, "target", json_string(table->mods.name[p->target]));
-    json_object_set_new(row, "method", json_string(methods[method].name));
+    json_object_set_new(row, "method", json_string(table->methods[method].name));
     for (int s = 0; s < N_SCORES; s++) {
         med_summary summary = summary_of(p, method, s);
         char *sd_key = med_format("%s_sd", scores_of[s].column);
@@ -203,6 +209,12 @@ static void row_to_html(const med_table *table, const pair *p, med_text *html) {
     free(given);
 }
 
+static void method_to_html(const method_name *m, bool is_first, med_text *html) {
+    med_text_add(html, "<th scope=\"col\"%s>", is_first ? " class=\"first\"" : "");
+    med_text_escape(html, m->title);
+    med_text_put(html, "</th>");
+}
+
 void med_table_to_html(const med_table *table, med_text *html) {
     med_text_put(html, "<div class=\"wide\"><table>\n<thead><tr><td></td><th></th>");
     for (int s = 0; s < N_SCORES; s++)
@@ -210,8 +222,7 @@ void med_table_to_html(const med_table *table, med_text *html) {
                      scores_of[s].better > 0 ? "&uarr;" : "&darr;");
     med_text_put(html, "</tr>\n<tr><td></td><th>cases</th>");
     for (int s = 0; s < N_SCORES; s++)
-        for (int m = 0; m < MED_N_METHODS; m++)
-            med_text_add(html, "<th scope=\"col\"%s>%s</th>", m ? "" : " class=\"first\"", methods[m].title);
+        for (int m = 0; m < MED_N_METHODS; m++) method_to_html(&table->methods[m], m == 0, html);
     med_text_put(html, "</tr></thead>\n");
     for (int p = 0; p < table->n; p++) {
         const pair *row = &table->pairs[p];
@@ -259,7 +270,8 @@ void med_table_to_text(const med_table *table, med_text *text) {
     med_text_add(text, "%-*s    %-8s %3s ", width, "", "", "");
     for (int s = 0; s < N_SCORES; s++) med_text_add(text, "  %-26s", scores_of[s].title);
     med_text_add(text, "\n%-*s    %-8s %3s ", width, "given", "target", "n");
-    for (int s = 0; s < N_SCORES; s++) med_text_add(text, "  %7s  %7s  %7s ", "MMHVAE", "mean", "linear");
+    for (int s = 0; s < N_SCORES; s++)
+        med_text_add(text, "  %7.7s  %7s  %7s ", table->methods[MED_METHOD_MODEL].title, "mean", "linear");
     med_text_put(text, "\n");
     for (int p = 0; p < table->n; p++) row_to_text(table, &table->pairs[p], width, text);
     med_text_put(text, "* best of the row; mean over cases, in the field of view\n");

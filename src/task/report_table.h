@@ -9,8 +9,6 @@
 
 typedef enum med_method { MED_METHOD_MODEL, MED_METHOD_MEAN, MED_METHOD_LINEAR, MED_N_METHODS } med_method;
 
-const char *med_method_title(med_method method); /* "MMHVAE", "mean image", "linear map" */
-
 typedef struct med_mod_list { /* modalities in the order of the report */
     int n;
     char name[MED_MAX_MODS][MED_MOD_NAME];
@@ -19,8 +17,10 @@ int med_mod_index(const med_mod_list *mods, const char *name); /* -1 */
 char *med_mod_join(const med_mod_list *mods, med_modset set);  /* "t2 + flair"; owned */
 
 typedef struct med_table med_table; /* owned */
-med_table *med_table_create(const med_mod_list *mods);
+/* The model as in files and as in headings ("mmhvae", "MMHVAE"); texts are copied. */
+med_table *med_table_create(const med_mod_list *mods, const char *model_name, const char *model_title);
 void med_table_free(med_table *table);
+const char *med_table_method(const med_table *table, med_method method); /* "MMHVAE", "mean image", "linear map" */
 
 /* One case's scores (preset strict) of one method; a case without a scored slice is not counted. */
 void med_table_add(med_table *table, med_modset given, int target, med_method method, const med_case_scores *scores);
@@ -33,7 +33,7 @@ typedef struct med_table_verdict { /* how often the model is better than every o
 } med_table_verdict;
 med_table_verdict med_table_judge(const med_table *table);
 
-/* [{"given":["t2"],"target":"flair","method":"mmhvae","psnr":..,"psnr_sd":..,"ssim":..,"ssim_sd":..,"l1":..,"l1_sd":..,
+/* [{"given":["t2"],"target":"flair","method":"mmhvae"|"mean"|"linear","psnr":..,"psnr_sd":..,"ssim":..,"ssim_sd":..,"l1":..,"l1_sd":..,
  *   "n_cases":..}, ...]; null where there is no number (sd of one case). Owned reference. */
 json_t *med_table_to_json(const med_table *table);
 void med_table_to_html(const med_table *table, med_text *html);

@@ -331,6 +331,7 @@ static med_volume *volume_of(int n0, int n1, int n2, double spacing, float (*val
 }
 
 static float ramp(int i) { return (float)(i % 17) / 17; }
+static float bright(int i) { return 0.1f + (float)(i % 17) / 20; }
 static float zero(int i) { return (float)(0 * i); }
 static float halves(int i) { return i % 2 ? 0.5f : 1; }
 static float ones(int i) { return i % 3 == 0; }
@@ -375,6 +376,72 @@ static void bad_images_are_refused(void **state) {
     assert_program(1, "1 of 2 could not be judged", "evaluate images %s/mixed %s/two", folder, folder);
 }
 
+/* In a batch a slice below the window costs its own case an n/a, not the others their scores. */
+static void small_slices_of_many_are_na(void **state) {
+    (void)state;
+    save("batch/x-t2.nii.gz", 20, 6, 4, 0, ramp);
+    save("batch/y-t2.nii.gz", 20, 20, 4, 0, bright);
+    program_result r = program_run("evaluate images %s/batch %s/batch -o %s/batch-scores", folder, folder, folder);
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.err, "smaller than SSIM's window of 11: n/a"));
+    med_score_table *t = read_cases("batch-scores");
+    assert_true(isnan(row_of(t, "x", "t2", "strict", "ssim")->value));
+    assert_int_equal(row_of(t, "x", "t2", "strict", "ssim")->n_na, 4);
+    assert_true(row_of(t, "x", "t2", "strict", "l1")->value == 0);
+    assert_true(fabs(row_of(t, "y", "t2", "strict", "ssim")->value - 1) < 1e-12);
+    med_score_table_free(t);
+    program_free(&r);
+}
+
+static void an_empty_reference_is_na(void **state) {
+    (void)state;
+    program_result r =
+        program_run("evaluate images %s/a %s/empty --preset mmhvae,strict -o %s/empty-scores", folder, folder, folder);
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.err, "no slice that preset mmhvae counts: n/a"));
+    med_score_table *t = read_cases("empty-scores");
+    assert_true(isnan(row_of(t, "x", "t2", "mmhvae", "psnr")->value));
+    assert_true(isnan(row_of(t, "x", "t2", "strict", "l1")->value));
+    assert_int_equal(row_of(t, "x", "t2", "mmhvae", "psnr")->n_slices, 0);
+    med_score_table_free(t);
+    program_free(&r);
+}
+
+/* A NIfTI-1 file without a matrix, so that pixdim alone gives the spacing. */
+static void save_with_spacing(const char *name, float spacing) {
+    med_volume *v = volume_of(9, 9, 4, 1, ones);
+    char *path = at(name), *slash = strrchr(path, '/');
+    *slash = '\0';
+    assert_ok(med_dir_create(path));
+    *slash = '/';
+    assert_ok(med_volume_save(v, path, MED_VOXEL_U8));
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    enum { AT_PIXDIM_2 = 76 + 2 * 4, AT_FORM_CODES = 252 };
+    const char no_codes[4] = {0};
+    fseek(file, AT_PIXDIM_2, SEEK_SET);
+    fwrite(&spacing, sizeof spacing, 1, file);
+    fseek(file, AT_FORM_CODES, SEEK_SET);
+    fwrite(no_codes, sizeof no_codes, 1, file);
+    assert_int_equal(fclose(file), 0);
+    free(path);
+    med_volume_free(v);
+}
+
+static void a_spacing_of_nothing_is_refused(void **state) {
+    (void)state;
+    static const float spacings[] = {0, -1.5f, NAN};
+    for (size_t i = 0; i < sizeof spacings / sizeof *spacings; i++) {
+        save_with_spacing("flat/x-label.nii", spacings[i]);
+        save_with_spacing("flat-image/x-t2.nii", spacings[i]);
+        assert_program(2, "pixdim[2]", "evaluate segmentation %s/flat %s/m", folder, folder);
+        assert_program(2, "greater than 0", "evaluate segmentation %s/m %s/flat", folder, folder);
+        assert_program(2, "pixdim[2]", "evaluate images %s/flat-image %s/a", folder, folder);
+    }
+    save_with_spacing("flat/x-label.nii", 1);
+    assert_program(0, "", "evaluate segmentation %s/flat %s/flat", folder, folder);
+}
+
 static void not_finite_is_refused(void **state) {
     (void)state;
     med_volume *v = volume_of(20, 20, 4, 1, ramp);
@@ -383,6 +450,10 @@ static void not_finite_is_refused(void **state) {
     assert_ok(med_dir_create(dir));
     assert_ok(med_volume_save(v, path, MED_VOXEL_F32));
     assert_program(2, "nan/x-t2.nii.gz", "evaluate images %s/nan %s/a", folder, folder);
+    assert_program(2, "1 voxel is not finite", "evaluate images %s/a %s/nan", folder, folder);
+    v->voxel[9] = -INFINITY;
+    assert_ok(med_volume_save(v, path, MED_VOXEL_F32));
+    assert_program(2, "2 voxels are not finite", "evaluate images %s/nan %s/a", folder, folder);
     med_volume_free(v);
     free(dir);
     free(path);
@@ -402,6 +473,12 @@ static void bad_masks_are_refused(void **state) {
     assert_program(2, "--labels", "evaluate segmentation %s/m %s/m --labels none", folder, folder);
     assert_program(2, "--nsd", "evaluate segmentation %s/m %s/m --nsd=-1", folder, folder);
     assert_program(2, "--empty-distance", "evaluate segmentation %s/m %s/m --empty-distance far", folder, folder);
+    save("more/x-label.nii.gz", 9, 9, 4, 0, ones);
+    save("more/y-label.nii.gz", 9, 9, 4, 0, ones);
+    assert_program(0, "only in", "evaluate segmentation %s/more %s/m", folder, folder);
+    assert_program(2, "1 in one place only, y", "evaluate segmentation %s/m %s/more --strict", folder, folder);
+    assert_program(2, "in one place only", "evaluate registration %s/landmarks/pred/l01 %s/landmarks/ref --strict",
+                   golden, golden);
     assert_program(2, "no masks", "evaluate segmentation %s/landmarks/ref %s/m", golden, folder);
 }
 
@@ -415,12 +492,37 @@ static void the_field_of_view_limits_masks(void **state) {
     program_free(&r);
 }
 
+/* Every metric that a table can hold has its line. */
+static void explained(const char *text, const char *table) {
+    med_score_table *t = read_cases(table);
+    for (int i = 0; i < t->n; i++) {
+        const char *metric = t->row[i].metric;
+        int n = (int)strlen(metric);
+        for (int s = 0; s < 2; s++) /* "after_mean" is told as "after" and "_mean" */
+            if (!strncmp(metric, s ? "before_" : "after_", s ? 7 : 6)) n = s ? 6 : 5;
+        char *line = strncmp(metric, "nsd_", 4) ? med_format("\n  %.*s ", n, metric) : med_strdup("\n  nsd_<tau>mm ");
+        if (!strstr(text, line)) fail_msg("no formula of %s", metric);
+        free(line);
+    }
+    med_score_table_free(t);
+}
+
 static void formulas_are_told(void **state) {
     (void)state;
     program_result r = program_run("evaluate --explain");
-    static const char *const words[] = {"strict", "ssim_rows", "wasserstein", "hd95_max", "rigid_fit", "Holm"};
+    static const char *const words[] = {"Wilcoxon", "Holm", "Spearman", "Friedman", "BCa", "C1 = (0.01 R)^2"};
     assert_int_equal(r.exit_code, 0);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) assert_non_null(strstr(r.out, words[i]));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strstr(r.out, words[i])) fail_msg("no '%s'", words[i]);
+    char *draws =
+        med_format("evaluate images %s/a %s/two --preset strict,mmhvae,texture --ssim 3d --draws %s/a --draws %s/a "
+                   "-o %s/all",
+                   folder, folder, folder, folder, folder);
+    run_ok(draws);
+    explained(r.out, "all");
+    explained(r.out, "masks"); /* of the tests above */
+    explained(r.out, "points");
+    free(draws);
     program_free(&r);
 }
 
@@ -440,8 +542,11 @@ int main(void) {
         cmocka_unit_test(registration_matches_golden),
         cmocka_unit_test(groups_and_methods_reach_the_rows),
         cmocka_unit_test(bad_images_are_refused),
+        cmocka_unit_test(small_slices_of_many_are_na),
+        cmocka_unit_test(an_empty_reference_is_na),
         cmocka_unit_test(not_finite_is_refused),
         cmocka_unit_test(bad_masks_are_refused),
+        cmocka_unit_test(a_spacing_of_nothing_is_refused),
         cmocka_unit_test(the_field_of_view_limits_masks),
         cmocka_unit_test(formulas_are_told),
     };

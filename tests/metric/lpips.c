@@ -1,4 +1,5 @@
-/* lpips.c: the perceptual distance with random weights against plain loops in double, and what must hold of any distance. */
+/* lpips.c: the perceptual distance with random weights against plain loops in double and against the Python package, and
+ * what must hold of any distance. */
 #include "metric/lpips.h"
 #include <math.h>
 #include "base/memory.h"
@@ -153,11 +154,73 @@ static void vgg_matches_the_definition(void **state) {
     check_trunk(&med_lpips_vgg, 17, 20);
 }
 
+/* ---- the Python package -------------------------------------------------------------------------------------- */
+
+/* n numbers in [-1,1) times `scale`: splitmix64 started at FNV-1a of the name, as in bench/peer/perceptual.py. */
+static void uniform(const char *name, double scale, long n, double *out) {
+    uint64_t state = 0xCBF29CE484222325u;
+    for (; *name; name++) state = (state ^ (uint64_t)*name) * 0x100000001B3u;
+    for (long i = 0; i < n; i++) {
+        uint64_t z = state += 0x9E3779B97F4A7C15u;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+        out[i] = scale * ((double)((z ^ (z >> 31)) >> 40) / (1 << 23) - 1);
+    }
+}
+
+/* Takes the name. */
+static float *named_weights(trunk *t, char *name, double scale, long n, bool is_positive) {
+    double *values = med_alloc(sizeof(double) * (size_t)n);
+    float *w = med_alloc(sizeof(float) * (size_t)n);
+    uniform(name, scale, n, values);
+    for (long i = 0; i < n; i++) w[i] = (float)(is_positive ? fabs(values[i]) : values[i]);
+    free(values);
+    free(name);
+    t->owned[t->n_owned++] = w;
+    return w;
+}
+
+static void fill_named(const med_lpips_trunk *net, trunk *t) {
+    *t = (trunk){.m = {.trunk = net}};
+    for (int l = 0, tap = 0; l < net->n_convs; l++) {
+        const med_lpips_conv *c = &net->conv[l];
+        long n = (long)c->n_in * c->size * c->size;
+        char *weight = med_format("features.%d.weight", c->index), *bias = med_format("features.%d.bias", c->index);
+        t->m.weight[l] = named_weights(t, weight, sqrt(6.0 / (double)n), c->n_out * n, false);
+        t->m.bias[l] = named_weights(t, bias, 0.1, c->n_out, false);
+        if (!c->is_tap) continue;
+        t->m.head[tap] = named_weights(t, med_format("lin%d", tap), 1, c->n_out, true);
+        tap++;
+    }
+}
+
+/* `expected`: what the package lpips 0.1.4 gives in double for these weights (bench/peer/perceptual.py numbers). */
+static void check_package(const med_lpips_trunk *net, int rows, int cols, double expected) {
+    trunk t;
+    double *mix = med_alloc(sizeof(double) * 3 * (size_t)(rows * cols)), *first = mix + rows * cols,
+           *second = first + rows * cols;
+    fill_named(net, &t);
+    uniform("x", 1, rows * cols, first);
+    uniform("y", 0.3, rows * cols, mix);
+    for (int p = 0; p < rows * cols; p++) second[p] = 0.7 * first[p] + mix[p];
+    double got = med_lpips_distance(&t.m, rows, cols, first, second);
+    if (!(fabs(got - expected) <= 3e-6 * expected)) fail_msg("%s: %.12g, expected %.12g", net->name, got, expected);
+    free(mix);
+    trunk_free(&t);
+}
+
+static void distances_are_those_of_the_package(void **state) {
+    (void)state;
+    check_package(&med_lpips_alex, 47, 40, 0.138256338197);
+    check_package(&med_lpips_vgg, 20, 33, 0.159730055536);
+}
+
 int main(void) {
     fill_slices();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alexnet_matches_the_definition),
         cmocka_unit_test(vgg_matches_the_definition),
+        cmocka_unit_test(distances_are_those_of_the_package),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static med_case_scores scores(double psnr, double ssim, double l1) {
 
 static med_table *small_table(void) {
     med_mod_list mods = {.n = 3, .name = {"us", "t2", "a<b"}};
-    med_table *table = med_table_create(&mods);
+    med_table *table = med_table_create(&mods, "mopoe", "MoPoE");
     med_case_scores one = scores(20, 0.5, 0.25), two = scores(24, 0.75, 0.125), mean = scores(18, 0.75, 0.5),
                     none = {0};
     med_table_add(table, 2, 2, MED_METHOD_MODEL, &one);
@@ -116,7 +116,7 @@ static void table_gives_means_over_cases(void **state) {
     const json_t *row = json_array_get(rows, 1); /* by target: us first */
     assert_string_equal(json_string_value(json_array_get(json_object_get(row, "given"), 0)), "t2");
     assert_string_equal(json_string_value(json_object_get(row, "target")), "a<b");
-    assert_string_equal(json_string_value(json_object_get(row, "method")), "mmhvae");
+    assert_string_equal(json_string_value(json_object_get(row, "method")), "mopoe");
     assert_true(json_real_value(json_object_get(row, "psnr")) == 22);
     assert_true(fabs(json_real_value(json_object_get(row, "psnr_sd")) - sqrt(8)) < 1e-14);
     assert_true(json_real_value(json_object_get(row, "ssim")) == 0.625);
