@@ -32,8 +32,8 @@ static med_status run(med_cli *cli) {
 const med_command med_cmd_compare_methods = {
     .name = "compare-methods",
     .summary = "test paired differences between methods",
-    .usage = "A.csv [B.csv ...]",
-    .example = "medley compare-methods ours/per_case.csv theirs/per_case.csv --reference theirs",
+    .usage = "EVAL|FILE.csv ...",
+    .example = "medley compare-methods ours/ theirs/ --reference theirs",
     .min_args = 1,
     .max_args = 256,
     .options = options,

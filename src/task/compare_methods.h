@@ -9,7 +9,7 @@
 
 typedef struct med_compare_methods_options {
     int n_files;
-    char **files;          /* per_case.csv of one method or more each */
+    char **files;          /* per_case.csv of one method or more each, or the folder with it */
     const char *reference; /* a method's name, or a file given: all others against it; NULL: every pair */
     const char *out;       /* CSV file; NULL: none */
     med_strings metrics;   /* empty: all but counts */

@@ -59,19 +59,22 @@ static med_status add_file(void *context, const char *dir, const char *name) {
     return MED_OK;
 }
 
-static int by_key(const void *a, const void *b) {
+static int by_case_and_key(const void *a, const void *b) {
     const med_found *x = a, *y = b;
     int order = strcmp(x->case_name, y->case_name);
-    if (!order) order = strcmp(x->key, y->key);
-    return order ? order : strcmp(x->path, y->path);
+    return order ? order : strcmp(x->key, y->key);
+}
+
+static int by_name(const void *a, const void *b) {
+    int order = by_case_and_key(a, b);
+    return order ? order : strcmp(((const med_found *)a)->path, ((const med_found *)b)->path);
 }
 
 static med_status check_unique(med_found_list *list, bool first_wins) {
     int n = 0;
     for (int i = 0; i < list->n; i++) {
         med_found *one = &list->item[i];
-        bool is_twice =
-            n && !strcmp(list->item[n - 1].case_name, one->case_name) && !strcmp(list->item[n - 1].key, one->key);
+        bool is_twice = n && !by_case_and_key(&list->item[n - 1], one);
         if (is_twice && !first_wins)
             return med_fail(MED_EINPUT, "%s and %s: two files for %s of case '%s'; remove one", list->item[n - 1].path,
                             one->path, one->key, one->case_name);
@@ -97,7 +100,7 @@ med_status med_found_scan(const char *path, med_found_parse *parse, bool first_w
         status = med_dir_visit(path, add_file, &s);
     else
         add(&s, med_path_base(path), med_strdup(path));
-    if (status == MED_OK && out->n) qsort(out->item, (size_t)out->n, sizeof *out->item, by_key);
+    if (status == MED_OK && out->n) qsort(out->item, (size_t)out->n, sizeof *out->item, by_name);
     if (status == MED_OK) status = check_unique(out, first_wins);
     if (status != MED_OK) med_found_free(out);
     return status;
@@ -110,9 +113,10 @@ void med_found_free(med_found_list *list) {
 }
 
 const med_found *med_found_get(const med_found_list *list, const char *case_name, const char *key) {
-    for (int i = 0; i < list->n; i++)
-        if (!strcmp(list->item[i].case_name, case_name) && !strcmp(list->item[i].key, key)) return &list->item[i];
-    return NULL;
+    med_found wanted = {.path = NULL};
+    snprintf(wanted.case_name, sizeof wanted.case_name, "%s", case_name);
+    snprintf(wanted.key, sizeof wanted.key, "%s", key);
+    return list->n ? bsearch(&wanted, list->item, (size_t)list->n, sizeof wanted, by_case_and_key) : NULL;
 }
 
 void med_found_missing(const med_found_list *list, const med_found_list *others, json_t *cases) {

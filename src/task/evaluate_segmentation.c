@@ -83,7 +83,8 @@ static bool parse_key(const char *name, const char *key, med_found *out) {
     char stem[MED_FOUND_NAME], ending[16];
     snprintf(ending, sizeof ending, "-%s", key);
     strcpy(out->key, key);
-    return med_found_image_stem(name, stem) && med_found_stem(stem, (const char *const[]){ending, NULL}, out->case_name);
+    return med_found_image_stem(name, stem) &&
+           med_found_stem(stem, (const char *const[]){ending, NULL}, out->case_name);
 }
 
 static bool parse_label(const char *name, med_found *out) { return parse_key(name, "label", out); }
@@ -369,28 +370,27 @@ static med_status judge_case(judge *j, const med_found *pred, const med_found *r
     return status;
 }
 
+/* Of the case whose rows start at `first`; returns the first row of the next one, of n. */
+static int add_absent(judge *j, int first, int n) {
+    const char *name = j->e.cases->row[first].case_name;
+    double nothing[MED_N_MASK_METRICS];
+    const med_mask_pair none = {.prediction = NULL};
+    int end = first;
+    while (end < n && !strcmp(j->e.cases->row[end].case_name, name)) end++;
+    j->seen_case = j->e.cases->row[first].seen;
+    for (int l = 0; l < j->labels.n; l++) {
+        char class_name[16];
+        bool is_there = false;
+        class_of(j->labels.value[l], class_name);
+        for (int i = first; i < end && !is_there; i++) is_there = !strcmp(j->e.cases->row[i].facet, class_name);
+        if (!is_there && judge_label(j, &none, NAN, nothing) == MED_OK) add_rows(j, name, class_name, nothing);
+    }
+    return end;
+}
+
 /* Labels that other cases have, and this one in neither mask: n/a, so that every case has a row. */
 static void add_absent_labels(judge *j) {
-    double nothing[MED_N_MASK_METRICS];
-    int n = j->e.cases->n;
-    for (int c = 0; c < j->pred.n; c++) {
-        const char *name = j->pred.item[c].case_name;
-        bool is_judged = false;
-        for (int i = 0; i < n && !is_judged; i++) {
-            is_judged = !strcmp(j->e.cases->row[i].case_name, name);
-            j->seen_case = j->e.cases->row[i].seen;
-        }
-        for (int l = 0; is_judged && l < j->labels.n; l++) {
-            char class_name[16];
-            bool is_there = false;
-            class_of(j->labels.value[l], class_name);
-            for (int i = 0; i < n && !is_there; i++)
-                is_there = !strcmp(j->e.cases->row[i].case_name, name) && !strcmp(j->e.cases->row[i].facet, class_name);
-            if (is_there) continue;
-            med_mask_pair none = {.prediction = NULL};
-            if (judge_label(j, &none, NAN, nothing) == MED_OK) add_rows(j, name, class_name, nothing);
-        }
-    }
+    for (int i = 0, n = j->e.cases->n; i < n;) i = add_absent(j, i, n);
 }
 
 static med_status judge_all(judge *j) {

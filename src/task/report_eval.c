@@ -40,13 +40,6 @@ bool med_report_is_eval(const char *path) {
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-static char *name_of(const char *path) {
-    char *copy = med_strdup(path), *name = med_strdup(basename(copy)), *dot = strstr(name, ".csv");
-    if (dot && dot != name) *dot = '\0';
-    free(copy);
-    return name;
-}
-
 static med_status read_summary(evaluation *e) {
     char *path = med_path_is_dir(e->path) ? med_path_join(e->path, "summary.json") : NULL;
     med_status status = path && med_path_exists(path) ? med_json_load(path, &e->summary) : MED_OK;
@@ -67,7 +60,7 @@ static med_status read_all(gathering *g) {
                             "%s: no per_case.csv: several arguments must all be folders of medley evaluate -o",
                             e->path);
         e->csv = med_score_table_path(e->path);
-        e->method = g->n > 1 ? name_of(e->path) : med_strdup("");
+        e->method = g->n > 1 ? med_score_table_method(e->path) : med_strdup("");
         e->first = g->work->scores->n;
         MED_TRY(med_score_table_load(g->work->scores, e->csv, e->method));
         e->end = g->work->scores->n;
@@ -229,7 +222,8 @@ static med_status draw_series(med_report_work *work, med_image_judge *judge, con
     const med_score **sorted = med_alloc(sizeof *sorted * (size_t)(t->n + 1));
     int n = 0, n_turns = work->options->n_pictured;
     for (int i = e->first; i < e->end; i++)
-        if (med_report_counts(&t->row[i], m, true) && med_score_same_series(&t->row[i], series)) sorted[n++] = &t->row[i];
+        if (med_report_counts(&t->row[i], m, true) && med_score_same_series(&t->row[i], series))
+            sorted[n++] = &t->row[i];
     qsort(sorted, (size_t)n, sizeof *sorted, by_value);
     if (n_turns > n) n_turns = n;
     med_status status = MED_OK;

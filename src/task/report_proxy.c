@@ -2,7 +2,6 @@
  * round: LPIPS that follows Dice well has a correlation near -1. */
 #include "task/report_proxy.h"
 
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,7 @@ typedef struct proxy {
 } proxy;
 
 static med_status load_one(proxy *p, const char *path) {
-    char *csv = med_score_table_path(path), *copy = med_strdup(path), *name = med_strdup(basename(copy));
+    char *csv = med_score_table_path(path), *name = med_score_table_method(path);
     med_score_table *probe = med_score_table_create(MED_SCORE_IMAGES), **to;
     med_status status = med_score_table_load(probe, csv, name);
     if (status == MED_OK) {
@@ -30,7 +29,6 @@ static med_status load_one(proxy *p, const char *path) {
     }
     med_score_table_free(probe);
     free(name);
-    free(copy);
     free(csv);
     return status;
 }

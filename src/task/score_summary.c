@@ -19,16 +19,17 @@ bool med_score_same_series(const med_score *a, const med_score *b) {
     return is_same(a->facet, b->facet) && is_same(a->given, b->given) && is_same(a->method, b->method);
 }
 
+static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
 int med_score_n_cases(const med_score_table *t, bool seen_only) {
-    int n = 0;
-    for (int i = 0; i < t->n; i++) {
-        bool is_new = !seen_only || med_seen_is_biased(t->row[i].seen);
-        for (int k = 0; k < i && is_new; k++)
-            is_new = !is_same(t->row[k].case_name, t->row[i].case_name) ||
-                     (seen_only && !med_seen_is_biased(t->row[k].seen));
-        n += is_new;
-    }
-    return n;
+    const char **names = med_alloc(sizeof *names * (size_t)(t->n + 1));
+    int n = 0, n_cases = 0;
+    for (int i = 0; i < t->n; i++)
+        if (!seen_only || med_seen_is_biased(t->row[i].seen)) names[n++] = t->row[i].case_name;
+    qsort(names, (size_t)n, sizeof *names, by_name);
+    for (int i = 0; i < n; i++) n_cases += !i || !is_same(names[i - 1], names[i]);
+    free(names);
+    return n_cases;
 }
 
 /* ---- cells --------------------------------------------------------------------------------------------------- */

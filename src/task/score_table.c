@@ -1,6 +1,7 @@
 /* score_table.c: the rows, and their way to CSV and back. */
 #include "task/score_table.h"
 
+#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,13 +219,27 @@ char *med_score_table_path(const char *path) {
     return med_path_is_dir(path) ? med_path_join(path, "per_case.csv") : med_strdup(path);
 }
 
+char *med_score_table_method(const char *path) {
+    char *copy = med_strdup(path), *name;
+    if (med_path_is_dir(path))
+        name = med_strdup(basename(copy));
+    else if (!strcmp(med_path_base(path), "per_case.csv") && strchr(path, '/'))
+        name = med_strdup(basename(dirname(copy)));
+    else {
+        name = med_strdup(med_path_base(path));
+        char *dot = strrchr(name, '.');
+        if (dot && dot != name) *dot = '\0';
+    }
+    free(copy);
+    return name;
+}
+
 med_status med_score_table_load(med_score_table *t, const char *path, const char *method) {
     med_mapping map;
     MED_TRY(med_file_map(path, &map));
-    char *stem = med_strdup(med_path_base(path)), *dot = strrchr(stem, '.');
-    if (dot && dot != stem) *dot = '\0';
-    med_status status = read_table(t, path, method ? method : stem, &map);
-    free(stem);
+    char *own = med_score_table_method(path);
+    med_status status = read_table(t, path, method ? method : own, &map);
+    free(own);
     med_file_unmap(&map);
     return status;
 }

@@ -51,8 +51,10 @@ void med_score_table_add(med_score_table *t, const med_score *score); /* texts a
 /* Rows of cases, or of slices with a column "slice". */
 MED_CHECK med_status med_score_table_save(const med_score_table *t, const char *path, bool is_by_slice);
 char *med_score_table_path(const char *path); /* per_case.csv of a folder; a file is itself. Owned */
+/* What a method is called that its rows do not name: the folder's name, or the file's without its ending. Owned. */
+char *med_score_table_method(const char *path);
 /* Rows of a per_case.csv are added. The kind of the first file becomes the table's when `t` is empty. Rows without a method
- * get `method` (NULL: the file's name). MED_EFORMAT: columns missing, not a number, a row twice (named by its key). */
+ * get `method` (NULL: that of the path). MED_EFORMAT: columns missing, not a number, a row twice (named by its key). */
 MED_CHECK med_status med_score_table_load(med_score_table *t, const char *path, const char *method);
 
 /* Distinct cases; with `seen_only` those of a row that the model has seen in training. */
