@@ -11,8 +11,8 @@
         MED_OPT_TEXT(MED_EVALUATE_T, "method", method, "NAME", "tag all rows with this name"),                         \
         MED_OPT_TEXT(MED_EVALUATE_T, "group", group, "FILE",                                                           \
                      "CSV file with the columns case, group: every table per group as well"),                          \
-        MED_OPT_FLAG(MED_EVALUATE_T, "strict", is_strict, "a case in one folder only is an error"),                    \
         MED_OPT_FLAG(MED_EVALUATE_T, "bca", is_bca, "bias-corrected and accelerated intervals")
+#define MED_EVALUATE_STRICT MED_OPT_FLAG(MED_EVALUATE_T, "strict", is_strict, "a case in one folder only is an error")
 #define MED_EVALUATE_BIAS                                                                                              \
     MED_OPT_FLAG(MED_EVALUATE_T, "include-seen", includes_seen,                                                        \
                  "keep cases in the means that the model has seen in training"),                                       \

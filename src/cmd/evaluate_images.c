@@ -4,6 +4,7 @@
 #define T MED_EVALUATE_T
 static const med_option options[] = {
     MED_EVALUATE_COMMON,
+    MED_EVALUATE_STRICT,
     MED_OPT_LIST(T, "preset", presets, "NAME,...", "strict (default), mmhvae (as published), texture; several at once"),
     MED_OPT_TEXT(T, "range", range, "LO,HI",
                  "grey values of the files (default: the sidecar's, else 0,1); -1,1: network scale"),

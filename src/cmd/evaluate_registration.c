@@ -1,7 +1,7 @@
 /* evaluate_registration.c: medley evaluate registration: landmarks before and after. */
 #include "cmd/evaluate.h"
 
-static const med_option options[] = {MED_EVALUATE_COMMON, MED_OPT_END};
+static const med_option options[] = {MED_EVALUATE_COMMON, MED_EVALUATE_STRICT, MED_OPT_END};
 
 static med_status run(med_cli *cli) { return med_evaluate_command(cli, med_evaluate_registration); }
 

@@ -4,6 +4,7 @@
 #define T MED_EVALUATE_T
 static const med_option options[] = {
     MED_EVALUATE_COMMON,
+    MED_EVALUATE_STRICT,
     MED_OPT_LIST(T, "labels", labels, "N,...", "judge these labels (default: all that occur)"),
     MED_OPT_LIST(T, "nsd", nsd, "MM,...", "share of the surfaces within these tolerances in mm"),
     MED_OPT_CHOICE(T, "empty", empty, "skip|one|nan",

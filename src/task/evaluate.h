@@ -1,4 +1,4 @@
-/* evaluate.h: judge images, masks and registrations against references: `medley evaluate`. */
+/* evaluate.h: judge images, masks and registrations against references, and a network by itself: `medley evaluate`. */
 #ifndef MED_TASK_EVALUATE_H
 #define MED_TASK_EVALUATE_H
 
@@ -34,6 +34,12 @@ typedef struct med_evaluate_options {
     const char *fov;            /* restrict both masks to this mask: a file, or a folder with CASE-fov.nii.gz */
     const char *resample_to;    /* "reference" or "none" */
     bool is_slicewise;
+    /* consistency: pred is the weights, ref the data */
+    const char *from;    /* NULL: us, or the network's first modality */
+    med_strings through; /* empty: all others */
+    const char *part;    /* of the splits */
+    int fold, n_samples;
+    double temperature;
 } med_evaluate_options;
 
 /* Fill `report` (cells, failed, only_in_pred, only_in_ref, ...), write the files, and give the table for people (owned).
@@ -41,6 +47,8 @@ typedef struct med_evaluate_options {
 MED_CHECK med_status med_evaluate_images(const med_evaluate_options *o, json_t *report, char **table);
 MED_CHECK med_status med_evaluate_segmentation(const med_evaluate_options *o, json_t *report, char **table);
 MED_CHECK med_status med_evaluate_registration(const med_evaluate_options *o, json_t *report, char **table);
+/* There and back (us -> t2 -> us) for every case of a part that has the scan to start from. */
+MED_CHECK med_status med_evaluate_consistency(const med_evaluate_options *o, json_t *report, char **table);
 
 /* Every formula in use; owned. */
 char *med_evaluate_explain(void);

@@ -35,6 +35,11 @@ static const line of_draws[] = {
      "lpips (strict) of each draw and the next: mean over slices, then over these pairs; n/a without weights"},
     {NULL, NULL},
 };
+static const line of_consistency[] = {
+    {"psnr and the rest",
+     "strict, x: us made from the t2 that was made from us, y: us; a diagnostic, no score of the t2"},
+    {NULL, NULL},
+};
 static const line of_slices[] = {
     {"dice", "2 |P and G| / (|P| + |G|) of each slice, pixels of 0.5 mm; both empty: 1, one: 0"},
     {"assd", "as above, within the slice; both empty: 0, one: 10 mm"},
@@ -115,6 +120,7 @@ char *med_evaluate_explain(void) {
     print_lines(to, "in these presets", of_images);
     print_lines(to, "preset 3d (--ssim 3d)", of_volumes);
     print_lines(to, "preset draws (--draws, at least two)", of_draws);
+    print_lines(to, "preset consistency (medley evaluate consistency)", of_consistency);
     print_masks(to);
     print_lines(to, "with --slicewise, in per_slice.csv", of_slices);
     print_lines(to, "Registration. T maps points of the fixed image to the moving one; landmarks are paired by label.",

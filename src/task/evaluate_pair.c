@@ -65,7 +65,8 @@ static med_status load_reference(const med_image_judge *j, const med_found *ref,
     const med_evaluate_options *o = j->e.options;
     int c = j->data ? med_dataset_case(j->data, ref->case_name) : -1;
     if (c >= 0 && !o->reference_range && med_dataset_mod(j->data, ref->key) >= 0)
-        return med_harmonised_target(&j->data->cases[c], ref->key, json_object_get(of_prediction, "harmonisation"), out);
+        return med_harmonised_target(&j->data->cases[c], ref->key, json_object_get(of_prediction, "harmonisation"),
+                                     out);
     json_t *sidecar;
     med_file_scale s;
     MED_TRY(med_sidecar_load(ref->path, &sidecar));
@@ -118,6 +119,18 @@ static med_status note_copy(med_image_judge *j, med_image_pair *p) {
     return MED_OK;
 }
 
+/* Which networks made what is judged: hashes, each once, for summary.json. */
+static void note_weights(med_image_judge *j, const json_t *sidecar) {
+    const json_t *hash = json_object_get(json_object_get(sidecar, "weights"), "sha256");
+    json_t *list = json_object_get(j->e.notes, "weights_sha256"), *known;
+    size_t i;
+    if (!json_is_string(hash)) return;
+    if (!list) json_object_set_new(j->e.notes, "weights_sha256", list = json_array());
+    json_array_foreach (list, i, known)
+        if (json_equal(known, hash)) return;
+    json_array_append(list, (json_t *)hash);
+}
+
 static med_status load_volumes(med_image_judge *j, med_image_pair *p) {
     const med_evaluate_options *o = j->e.options;
     MED_TRY(med_sidecar_load(p->pred->path, &p->sidecar));
@@ -134,6 +147,7 @@ med_status med_image_pair_load(med_image_judge *j, const med_found *pred, const 
     *p = (med_image_pair){.pred = pred, .ref = ref};
     MED_TRY(load_volumes(j, p));
     p->given = given_of(j, p->sidecar);
+    note_weights(j, p->sidecar);
     MED_TRY(note_copy(j, p));
     p->base = (med_score){.case_name = pred->case_name,
                           .facet = pred->key,

@@ -27,20 +27,33 @@ static void write_facts(const med_report_work *work, med_text *page) {
 static void write_eval_head(const med_report_work *work, med_text *page) {
     static const char *const titles[] = {"Synthetic images beside true ones", "Masks beside true ones",
                                          "Registrations by landmarks"};
-    int n = med_score_n_cases(work->scores, false);
+    const med_score_table *shown = work->scores->n ? work->scores : work->back;
+    int n = med_score_n_cases(shown, false);
     med_text_add(page, "<p class=\"kicker\">medley report</p>\n<h1>%s</h1>\n<p class=\"lead\">%d case%s.</p>\n",
-                 titles[work->scores->kind], n, n == 1 ? "" : "s");
+                 shown == work->back ? "A network there and back" : titles[shown->kind], n, n == 1 ? "" : "s");
     if (work->scores->kind == MED_SCORE_IMAGES)
         med_text_put(page,
                      "<p>Images named <strong>synthetic</strong> were computed by a neural network. No scanner made "
                      "them; they show what is likely, not what is there, and are not for diagnosis.</p>\n");
     med_text_append(page, &work->warnings);
+    if (!work->scores->n) return;
     med_text_put(page, "<h2>Scores</h2>\n");
     med_report_headline(work->scores, work->cells, work->n_cells, page);
     med_text_put(
         page, "<p class=\"note\">Mean &plusmn; standard deviation over cases, and the 95 % bootstrap interval of the "
               "mean (from 5 cases on). Cases that a model has seen in training (column seen) are left out. "
               "<code>medley evaluate --explain</code> prints every formula.</p>\n");
+}
+
+/* A diagnostic, in a section of its own. */
+static void write_back(const med_report_work *work, med_text *page) {
+    if (!work->back || !work->back->n) return;
+    med_text_put(page,
+                 "<h2>There and back</h2>\n"
+                 "<p>The network makes another modality from a scan, and from that image alone the scan again. The "
+                 "rows say how near the end is to the beginning. This is a diagnostic and no score of the image in "
+                 "between: a network can be consistent and wrong.</p>\n");
+    med_report_headline(work->back, work->back_cells, work->n_back_cells, page);
 }
 
 static void write_plots(const med_report_work *work, med_text *page) {
@@ -115,6 +128,7 @@ static void write_page(const med_report_work *work, med_text *page) {
         write_eval_head(work, page);
     med_text_append(page, &work->sections);
     if (work->scores && work->scores->n) write_plots(work, page);
+    write_back(work, page);
     if (work->pictures.n) write_pictures(work, page);
     if (work->curves.n) {
         med_text_put(page, "<h2>Training</h2>\n");
@@ -137,6 +151,17 @@ static med_status save_page(const med_report_work *work) {
 }
 
 /* ---- the summary --------------------------------------------------------------------------------------------- */
+
+/* The way back below what was there. */
+static void summarise_back(const med_report_work *work, json_t *json, char **summary) {
+    if (!work->back || !work->back->n) return;
+    json_object_set_new(json, "consistency", med_score_cells_to_json(work->back, work->back_cells, work->n_back_cells));
+    char *text = med_score_cells_to_text(work->back, work->back_cells, work->n_back_cells);
+    char *both = med_format("%sThere and back (a diagnostic)\n%s", *summary, text);
+    free(text);
+    free(*summary);
+    *summary = both;
+}
 
 static med_status summarise_eval(const med_report_work *work, json_t *json, char **summary) {
     json_object_set_new(json, "n_cases", json_integer(med_score_n_cases(work->scores, false)));
@@ -164,6 +189,8 @@ static void work_free(med_report_work *work) {
     for (int t = 0; t < 5; t++) med_text_free(texts[t]);
     med_score_table_free(work->scores);
     free(work->cells);
+    med_score_table_free(work->back);
+    free(work->back_cells);
     med_table_free(work->table);
     med_opponents_free(work->opponents);
     med_dataset_free(work->data);
@@ -200,11 +227,13 @@ med_status med_report_write(const med_report_options *options, json_t *json, cha
     *summary = NULL;
     for (int i = 0; i < 3; i++) MED_TRY(check_writable(outputs[i]));
     med_status status = gather(&work);
-    if (status == MED_OK)
-        work.cells = med_score_summarise(work.scores, &(med_score_rules){.seed = o.seed}, &work.n_cells);
+    const med_score_rules rules = {.seed = o.seed};
+    if (status == MED_OK) work.cells = med_score_summarise(work.scores, &rules, &work.n_cells);
+    if (status == MED_OK && work.back) work.back_cells = med_score_summarise(work.back, &rules, &work.n_back_cells);
     if (status == MED_OK) status = save_page(&work);
     if (status == MED_OK) status = med_report_save_tables(work.scores, work.cells, work.n_cells, o.latex, o.csv);
     if (status == MED_OK) status = summarise(&work, json, summary);
+    if (status == MED_OK) summarise_back(&work, json, summary);
     work_free(&work);
     return status;
 }

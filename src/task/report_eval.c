@@ -47,11 +47,48 @@ static med_status read_summary(evaluation *e) {
     return status;
 }
 
+static bool is_consistency(const evaluation *e) {
+    const char *kind = json_string_value(json_object_get(e->summary, "kind"));
+    return kind && !strcmp(kind, "consistency");
+}
+
+static const json_t *weights_of(const evaluation *e) { return json_object_get(e->summary, "weights_sha256"); }
+
+/* Evaluations of one network, of other inputs or targets each: together they are one method. */
+static bool are_of_one_network(const gathering *g) {
+    const json_t *weights = NULL;
+    med_score_table *probe = med_score_table_create(MED_SCORE_IMAGES);
+    bool are_one = true;
+    for (int i = 0; i < g->n && are_one; i++) {
+        if (is_consistency(&g->list[i])) continue;
+        if (!weights) weights = weights_of(&g->list[i]);
+        are_one = json_array_size(weights) == 1 && json_equal(weights, weights_of(&g->list[i])) &&
+                  med_score_table_load(probe, g->list[i].csv, "") == MED_OK; /* no row twice */
+    }
+    med_score_table_free(probe);
+    return are_one;
+}
+
+static med_status read_scores(gathering *g) {
+    med_report_work *work = g->work;
+    bool is_one = g->n == 1 || are_of_one_network(g);
+    work->scores = med_score_table_create(MED_SCORE_IMAGES);
+    work->back = med_score_table_create(MED_SCORE_IMAGES);
+    for (int i = 0; i < g->n; i++) {
+        evaluation *e = &g->list[i];
+        bool is_back = is_consistency(e);
+        e->method = is_one || is_back ? med_strdup("") : med_score_table_method(e->path);
+        e->first = work->scores->n;
+        MED_TRY(med_score_table_load(is_back ? work->back : work->scores, e->csv, e->method));
+        e->end = work->scores->n;
+    }
+    return MED_OK;
+}
+
 static med_status read_all(gathering *g) {
     const med_report_options *o = g->work->options;
     g->n = o->n_paths;
     g->list = med_alloc(sizeof *g->list * (size_t)g->n);
-    g->work->scores = med_score_table_create(MED_SCORE_IMAGES);
     for (int i = 0; i < g->n; i++) {
         evaluation *e = &g->list[i];
         e->path = o->paths[i];
@@ -60,13 +97,9 @@ static med_status read_all(gathering *g) {
                             "%s: no per_case.csv: several arguments must all be folders of medley evaluate -o",
                             e->path);
         e->csv = med_score_table_path(e->path);
-        e->method = g->n > 1 ? med_score_table_method(e->path) : med_strdup("");
-        e->first = g->work->scores->n;
-        MED_TRY(med_score_table_load(g->work->scores, e->csv, e->method));
-        e->end = g->work->scores->n;
         MED_TRY(read_summary(e));
     }
-    return MED_OK;
+    return read_scores(g);
 }
 
 static void gathering_free(gathering *g) {
@@ -83,11 +116,15 @@ static void gathering_free(gathering *g) {
 static void tell_evaluation(med_report_work *work, const evaluation *e) {
     char hash[65];
     const char *command = json_string_value(json_object_get(e->summary, "command"));
+    const json_t *weights = json_array_get(weights_of(e), 0);
     const char *version = json_string_value(json_object_get(e->summary, "medley"));
     const json_t *interval = json_object_get(e->summary, "interval");
     if (med_file_sha256(e->csv, hash) == MED_OK) med_report_fact(work, "Scores", "%s, SHA-256 %s", e->csv, hash);
     if (command)
         med_report_fact(work, "Judged by", "%s (medley %s)", command, version ? version : "of unknown version");
+    if (is_consistency(e) && json_is_string(weights))
+        med_report_fact(work, "Weights", "%s, SHA-256 %s", json_string_value(json_object_get(e->summary, "pred")),
+                        json_string_value(weights));
     if (interval)
         med_report_fact(work, "Intervals", "%s, %lld draws, seed %lld",
                         json_string_value(json_object_get(interval, "method")),
@@ -297,11 +334,14 @@ static med_status draw_evaluation(med_report_work *work, const evaluation *e) {
 
 /* Two methods or more: the table of medley compare-methods. */
 static med_status compare(gathering *g) {
-    med_compare_methods_options o = {.n_files = g->n, .seed = g->work->options->seed};
+    med_compare_methods_options o = {.seed = g->work->options->seed};
+    int n = 0;
     json_t *json = json_object();
     char *table = NULL, **files = med_alloc(sizeof(char *) * (size_t)g->n);
-    for (int i = 0; i < g->n; i++) files[i] = g->list[i].csv;
+    for (int i = 0; i < g->n; i++)
+        if (!is_consistency(&g->list[i])) files[n++] = g->list[i].csv;
     o.files = files;
+    o.n_files = n;
     med_status status = med_compare_methods(&o, json, &table);
     if (status == MED_OK) {
         med_text_put(&g->work->sections, "<h2>Methods beside each other</h2>\n<pre>");
@@ -326,7 +366,8 @@ med_status med_report_from_eval(med_report_work *work) {
     for (int i = 0; i < g.n && status == MED_OK; i++) tell_evaluation(work, &g.list[i]);
     if (status == MED_OK && has_two_methods(work->scores)) status = compare(&g);
     for (int i = 0; i < g.n && status == MED_OK && work->options->n_pictured; i++)
-        if (work->scores->kind == MED_SCORE_IMAGES && g.list[i].summary) status = draw_evaluation(work, &g.list[i]);
+        if (g.list[i].end > g.list[i].first && work->scores->kind == MED_SCORE_IMAGES && g.list[i].summary)
+            status = draw_evaluation(work, &g.list[i]);
     gathering_free(&g);
     return status;
 }

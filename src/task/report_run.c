@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "task/consistency.h"
 #include "task/report_curves.h"
 #include "task/report_samples.h"
 #include "task/report_work.h"
@@ -89,13 +90,38 @@ static med_status make_plan(const med_report_work *work, pair_plan *out) {
     return MED_OK;
 }
 
+static int anchor_of(const med_report_work *work) {
+    int anchor = med_mod_index(&work->mods, work->data->anchor);
+    return anchor < 0 ? 0 : anchor;
+}
+
 /* Pictures show the two ends: the anchor alone, and everything but the target. */
 static bool is_pictured(const med_report_work *work, med_modset given) {
-    int anchor = med_mod_index(&work->mods, work->data->anchor);
-    return given == med_modset_of(anchor < 0 ? 0 : anchor) || med_modset_count(given) == work->mods.n - 1;
+    return given == med_modset_of(anchor_of(work)) || med_modset_count(given) == work->mods.n - 1;
 }
 
 /* ---- the cases ----------------------------------------------------------------------------------------------- */
+
+/* Back to the anchor, where the images were made from it alone. Changes them. */
+static med_status judge_back(med_report_work *work, med_synth_model *model, const med_report_case *c,
+                             const med_synth_options *how, med_volume *const made[MED_MAX_MODS]) {
+    int anchor = anchor_of(work);
+    med_status status = MED_OK;
+    if (how->given != med_modset_of(anchor)) return MED_OK;
+    for (int via = 0; via < work->mods.n && status == MED_OK; via++) {
+        med_volume *back;
+        med_case_scores scores;
+        if (!made[via]) continue;
+        status = med_consistency_back(model, made[via], via, anchor, how, &back);
+        if (status != MED_OK) break;
+        status = med_score_case(&med_preset_strict, back, c->scans->truth[anchor], &scores);
+        med_volume_free(back);
+        const med_score base = {.case_name = c->name, .method = "", .group = ""};
+        if (status == MED_OK)
+            med_consistency_add(work->back, base, work->mods.name[anchor], work->mods.name[via], &scores);
+    }
+    return status;
+}
 
 static med_status judge_subset(med_report_work *work, med_synth_model *model, med_report_case *c, const med_pair *pairs,
                                int n) {
@@ -116,6 +142,7 @@ static med_status judge_subset(med_report_work *work, med_synth_model *model, me
         c->sd = sd[pairs[p].target];
         if (made[pairs[p].target]) status = med_report_judge(work, c, pairs[p], made[pairs[p].target], is_drawn);
     }
+    if (status == MED_OK && !c->is_scored_already) status = judge_back(work, model, c, &how, made);
     for (int j = 0; j < MED_MAX_MODS; j++) {
         med_volume_free(made[j]);
         med_volume_free(sd[j]);
@@ -236,6 +263,7 @@ static med_status report_model(med_report_work *work, const json_t *run, const c
     pair_plan plan = {0};
     work->mods.n = config->n_mods;
     memcpy(work->mods.name, config->mods, sizeof work->mods.name);
+    work->back = med_score_table_create(MED_SCORE_IMAGES);
     work->table = med_table_create(&work->mods, config->model->name, config->model->title);
     MED_TRY(make_plan(work, &plan));
     med_status status = med_dataset_split(work->data, fold, work->options->part, &cases, &n_cases);

@@ -19,7 +19,10 @@ static const med_report_metric metrics[][MED_MAX_REPORT_METRICS] = {
                           {"mmhvae", "lpips", "LPIPS (mmhvae)", -1},
                           {"3d", "ssim", "SSIM 3-D", +1},
                           {"draws", "diversity", "diversity", 0},
-                          {"draws", "coverage90", "coverage of 90 %", 0}},
+                          {"draws", "coverage90", "coverage of 90 %", 0},
+                          {"consistency", "psnr", "PSNR there and back, dB", +1},
+                          {"consistency", "ssim", "SSIM there and back", +1},
+                          {"consistency", "l1", "L1 there and back", -1}},
     [MED_SCORE_SEGMENTATION] = {{"", "dice", "Dice", +1},
                                 {"", "hd95", "HD95, mm", -1},
                                 {"", "assd", "ASSD, mm", -1},
@@ -212,7 +215,8 @@ static void heat_cell(const heat *h, const med_score_cell *row, const med_score_
 }
 
 static void heat_row(const heat *h, const med_score_cell *row, med_text *html) {
-    char *label = med_report_label(&(med_score){.facet = "", .given = row->key.given, .method = row->key.method}, false);
+    char *label =
+        med_report_label(&(med_score){.facet = "", .given = row->key.given, .method = row->key.method}, false);
     med_text_put(html, "<tr><th scope=\"row\">");
     med_text_escape(html, *label ? label : "all");
     med_text_put(html, "</th>");

@@ -11,7 +11,7 @@ typedef struct med_report_metric { /* a score that people look at first */
 } med_report_metric;
 
 /* Those that have values in the table, the main one first; returns how many. */
-enum { MED_MAX_REPORT_METRICS = 12 };
+enum { MED_MAX_REPORT_METRICS = 16 };
 int med_report_metrics(const med_score_table *t, const med_report_metric *out[MED_MAX_REPORT_METRICS]);
 /* A value that counts: of this metric, finite, and not of a case seen in training (unless those are wanted). */
 bool med_report_counts(const med_score *row, const med_report_metric *m, bool includes_seen);

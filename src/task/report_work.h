@@ -16,6 +16,9 @@ typedef struct med_report_work {
     med_score_table *scores;  /* the same scores in long form; for evaluations all there is */
     med_score_cell *cells;    /* their summary over cases */
     int n_cells;
+    med_score_table *back; /* there and back (task/consistency.h), never among the scores; NULL: not asked */
+    med_score_cell *back_cells;
+    int n_back_cells;
     med_text facts, warnings, curves, pictures, sections;
     bool has_uncertainty; /* among the pictures */
 } med_report_work;

@@ -103,6 +103,15 @@ static const json_t *find_row(const json_t *json, const char *given, const char 
 
 static int n_cases(const json_t *row) { return (int)json_integer_value(json_object_get(row, "n_cases")); }
 
+/* Cases that went this way and back. */
+static int n_back(const json_t *json, const char *way) {
+    const json_t *list = json_object_get(json, "consistency");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!strcmp(json_string_value(json_object_get(json_array_get(list, i), "given")), way))
+            return (int)json_integer_value(json_object_get(json_array_get(list, i), "n"));
+    return 0;
+}
+
 static void every_pair_is_asked_of_the_cases_that_have_it(void **state) {
     (void)state;
     med_report_options o = options();
@@ -118,6 +127,9 @@ static void every_pair_is_asked_of_the_cases_that_have_it(void **state) {
     /* us and t2 are one straight line apart: the map finds it up to the rounding of float32; no untrained network does. */
     assert_true(json_real_value(json_object_get(find_row(json, "us", "t2", "linear"), "psnr")) > 60);
     assert_true(json_real_value(json_object_get(find_row(json, "us", "t2", "mmhvae"), "psnr")) < 30);
+    assert_int_equal(json_array_size(json_object_get(json, "consistency")), 2 * 7); /* us via t2, us via flair */
+    assert_int_equal(n_back(json, "us via t2"), 2);
+    assert_int_equal(n_back(json, "us via flair"), 1);
     json_decref(json);
 }
 
