@@ -133,8 +133,8 @@ static med_status write_files(const med_evaluation *e, const json_t *report) {
 static json_t *options_to_json(const med_evaluate_options *o) {
     json_t *given = json_array();
     for (int i = 0; i < o->given.n; i++) json_array_append_new(given, json_string(o->given.item[i]));
-    return json_pack("{s:s?, s:s?, s:b, s:o}", "range", o->range, "reference_range", o->reference_range,
-                     "ignore_affine", o->ignores_affine, "given", given);
+    return json_pack("{s:s?, s:s?, s:b, s:o, s:s?, s:s?}", "range", o->range, "reference_range", o->reference_range,
+                     "ignore_affine", o->ignores_affine, "given", given, "fov", o->fov, "resample_to", o->resample_to);
 }
 
 static void fill_report(const med_evaluation *e, const char *kind, const med_score_table *shown,
@@ -200,14 +200,13 @@ med_status med_evaluation_finish(med_evaluation *e, const char *kind, json_t *re
     tell_singles(e->only_in_pred, o->pred);
     tell_singles(e->only_in_ref, o->ref);
     int n_seen = med_score_n_cases(e->cases, true), n_cases = med_score_n_cases(e->cases, false);
-    *table = med_format("%s%d case%s%s; 95 %% interval of the mean: %s of cases, %d draws, seed %llu%s\n", text,
-                        n_cases, n_cases == 1 ? "" : "s",
-                        is_pooled ? ", slices pooled (no interval: slices of a case are not independent)" : "",
-                        o->is_bca ? "BCa bootstrap" : "percentile bootstrap", MED_BOOTSTRAP_DRAWS,
-                        (unsigned long long)o->seed,
-                        !n_seen            ? ""
-                        : o->includes_seen ? "; cases that the model has seen in training are in the means"
-                                           : "; cases that the model has seen in training are left out of the means");
+    *table = med_format(
+        "%s%d case%s%s; 95 %% interval of the mean: %s of cases, %d draws, seed %llu%s\n", text, n_cases,
+        n_cases == 1 ? "" : "s", is_pooled ? ", slices pooled (no interval: slices of a case are not independent)" : "",
+        o->is_bca ? "BCa bootstrap" : "percentile bootstrap", MED_BOOTSTRAP_DRAWS, (unsigned long long)o->seed,
+        !n_seen            ? ""
+        : o->includes_seen ? "; cases that the model has seen in training are in the means"
+                           : "; cases that the model has seen in training are left out of the means");
     free(text);
     med_status status = e->cases->n ? write_files(e, report) : MED_OK;
     if (status == MED_OK) status = conclude(e);

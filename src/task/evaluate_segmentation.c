@@ -6,12 +6,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "image/resample.h"
 #include "metric/overlap.h"
-#include "task/evaluate_work.h"
+#include "task/evaluate_masks.h"
 #include "task/mask_metrics.h"
 
-enum { MAX_LABELS = 64, MAX_LABEL = 65535 };
+enum { MAX_LABELS = 64, MAX_LABEL = MED_MAX_LABEL };
 
 typedef struct label_set { /* ascending */
     int n, value[MAX_LABELS];
@@ -19,18 +18,17 @@ typedef struct label_set { /* ascending */
 
 typedef struct judge {
     med_evaluation e;
-    med_found_list pred, ref, fov;
+    med_mask_files files;
     label_set labels; /* asked for, or all that were met */
     bool is_fixed;    /* asked for */
     int n_tolerances;
     double tolerance_mm[MED_MAX_TOLERANCES];
     double empty_distance_mm; /* NaN: n/a; INFINITY: the diagonal */
-    int n_resampled;
     med_seen_index *seen;
     med_seen seen_case; /* of the case at work */
 } judge;
 
-/* ---- options, files ------------------------------------------------------------------------------------------ */
+/* ---- options, pairs ------------------------------------------------------------------------------------------ */
 
 static med_status read_tolerances(judge *j) {
     const med_strings *list = &j->e.options->nsd;
@@ -78,122 +76,18 @@ static med_status read_labels(judge *j) {
     return MED_OK;
 }
 
-/* CASE-KEY.nii.gz. */
-static bool parse_key(const char *name, const char *key, med_found *out) {
-    char stem[MED_FOUND_NAME], ending[16];
-    snprintf(ending, sizeof ending, "-%s", key);
-    strcpy(out->key, key);
-    return med_found_image_stem(name, stem) &&
-           med_found_stem(stem, (const char *const[]){ending, NULL}, out->case_name);
-}
-
-static bool parse_label(const char *name, med_found *out) { return parse_key(name, "label", out); }
-static bool parse_fov(const char *name, med_found *out) { return parse_key(name, "fov", out); }
-
-/* CASE.nii.gz: a folder of nothing but masks. */
-static bool parse_plain(const char *name, med_found *out) {
-    strcpy(out->key, "label");
-    return med_found_image_stem(name, out->case_name);
-}
-
-static med_status find_masks(const char *path, med_found_list *out) {
-    MED_TRY(med_found_scan(path, parse_label, false, out));
-    if (!out->n) MED_TRY(med_found_scan(path, parse_plain, false, out));
-    return out->n ? MED_OK
-                  : med_fail(MED_EINPUT, "%s: no masks: expected files named CASE-label.nii.gz or CASE.nii.gz", path);
-}
-
-static med_status find_files(judge *j) {
-    const med_evaluate_options *o = j->e.options;
-    MED_TRY(find_masks(o->pred, &j->pred));
-    MED_TRY(find_masks(o->ref, &j->ref));
-    if (!med_path_is_dir(o->pred) && !med_path_is_dir(o->ref))
-        memcpy(j->ref.item[0].case_name, j->pred.item[0].case_name, MED_FOUND_NAME);
-    if (o->fov && med_path_is_dir(o->fov)) MED_TRY(med_found_scan(o->fov, parse_fov, false, &j->fov));
-    for (int i = 0; i < j->pred.n; i++) {
-        bool is_paired = med_found_get(&j->ref, j->pred.item[i].case_name, "label");
+/* Count the pairs; list what stands alone. */
+static med_status list_pairs(judge *j) {
+    const med_found_list *pred = &j->files.pred, *ref = &j->files.ref;
+    for (int i = 0; i < pred->n; i++) {
+        bool is_paired = med_found_get(ref, pred->item[i].case_name, "label");
         j->e.n_pairs += is_paired;
-        if (!is_paired) med_evaluation_only_in(j->e.only_in_pred, j->pred.item[i].case_name, "");
+        if (!is_paired) med_evaluation_only_in(j->e.only_in_pred, pred->item[i].case_name, "");
     }
-    for (int i = 0; i < j->ref.n; i++)
-        if (!med_found_get(&j->pred, j->ref.item[i].case_name, "label"))
-            med_evaluation_only_in(j->e.only_in_ref, j->ref.item[i].case_name, "");
+    med_found_missing(ref, pred, j->e.only_in_ref);
     if (j->e.n_pairs) return MED_OK;
-    return med_fail(MED_EINPUT, "%s and %s have no case in common: files are paired by name", o->pred, o->ref);
-}
-
-/* ---- loading ------------------------------------------------------------------------------------------------- */
-
-static med_status check_labels(const char *path, const med_volume *v) {
-    size_t n = med_grid_count(v->grid);
-    for (size_t i = 0; i < n; i++) {
-        float x = v->voxel[i];
-        if (x >= 0 && x <= MAX_LABEL && x == floorf(x)) continue;
-        return med_fail(MED_EFORMAT, "%s: voxel %zu is %g, expected labels: whole numbers from 0 to %d", path, i,
-                        (double)x, MAX_LABEL);
-    }
-    return MED_OK;
-}
-
-static med_status load_labels(const char *path, med_volume **out) {
-    MED_TRY(med_volume_load(path, out));
-    return check_labels(path, *out);
-}
-
-/* On the reference's grid: as stored, turned, or resampled when asked for; else an error with both sizes. */
-static med_status fit_grid(judge *j, const char *path, const char *ref_path, const med_volume *ref, med_volume **v) {
-    char code[4], wanted[4];
-    med_volume *turned = NULL;
-    med_grid_orientation((*v)->grid, code);
-    med_grid_orientation(ref->grid, wanted);
-    if (strcmp(code, wanted)) {
-        MED_TRY(med_volume_reorient(*v, wanted, &turned));
-        med_volume_free(*v);
-        *v = turned;
-    }
-    const int *a = (*v)->grid.n, *b = ref->grid.n;
-    bool is_same_size = a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
-    if (med_grid_equal((*v)->grid, ref->grid, 1e-3)) return MED_OK;
-    if (is_same_size && j->e.options->ignores_affine) {
-        (*v)->grid = ref->grid;
-        return MED_OK;
-    }
-    if (!strcmp(j->e.options->resample_to, "reference")) {
-        med_transform *identity = med_transform_create();
-        med_status status = med_volume_warp_label(*v, ref->grid, identity, &turned);
-        med_transform_free(identity);
-        MED_TRY(status);
-        med_volume_free(*v);
-        *v = turned;
-        j->n_resampled++;
-        return MED_OK;
-    }
-    if (!is_same_size)
-        return med_fail(
-            MED_EFORMAT,
-            "%s has %d x %d x %d voxels, %s %d x %d x %d: masks must lie on one grid (--resample-to reference "
-            "brings them there)",
-            path, a[0], a[1], a[2], ref_path, b[0], b[1], b[2]);
-    return med_fail(MED_EFORMAT,
-                    "%s and %s: the corners lie up to %.4g mm apart: --ignore-affine, or --resample-to reference", path,
-                    ref_path, med_grid_corner_distance((*v)->grid, ref->grid));
-}
-
-/* Clear both label volumes outside the field of view. */
-static med_status apply_fov(judge *j, const char *case_name, med_volume *p, med_volume *r) {
-    const char *path = j->e.options->fov;
-    if (!path) return MED_OK;
-    const med_found *found = med_found_get(&j->fov, case_name, "fov");
-    if (med_path_is_dir(path) && !found)
-        return med_fail(MED_EINPUT, "%s: no %s-fov.nii.gz for case %s", path, case_name, case_name);
-    if (found) path = found->path;
-    med_volume *fov;
-    MED_TRY(med_volume_load(path, &fov));
-    med_status status = fit_grid(j, path, "the reference", r, &fov);
-    for (size_t i = 0; status == MED_OK && i < med_grid_count(r->grid); i++)
-        if (!(fov->voxel[i] > 0)) p->voxel[i] = r->voxel[i] = 0;
-    med_volume_free(fov);
-    return status;
+    return med_fail(MED_EINPUT, "%s and %s have no case in common: files are paired by name", j->e.options->pred,
+                    j->e.options->ref);
 }
 
 static med_status check_spacing(const char *path, const double spacing_mm[3]) {
@@ -289,7 +183,8 @@ static void add_mean_row(judge *j, const char *case_name, const double *values, 
     }
 }
 
-static med_status judge_volumes(judge *j, const char *case_name, const char *path, med_volume *p, med_volume *r) {
+static med_status judge_volumes(judge *j, const char *case_name, const char *path, const med_volume *p,
+                                const med_volume *r) {
     med_mask_pair masks = {.prediction = NULL};
     label_set met = {0};
     memcpy(masks.n, r->grid.n, sizeof masks.n);
@@ -347,14 +242,11 @@ static med_status judge_slices(judge *j, const char *case_name, const med_volume
 
 /* ---- cases --------------------------------------------------------------------------------------------------- */
 
-static med_status judge_loaded(judge *j, const med_found *pred, const med_found *ref, med_volume **p, med_volume **r) {
-    MED_TRY(load_labels(pred->path, p));
-    MED_TRY(load_labels(ref->path, r));
-    MED_TRY(fit_grid(j, pred->path, ref->path, *r, p));
-    MED_TRY(apply_fov(j, pred->case_name, *p, *r));
-    MED_TRY(judge_volumes(j, pred->case_name, ref->path, *p, *r));
+static med_status judge_loaded(judge *j, const med_found *pred, const med_found *ref, const med_volume *p,
+                               const med_volume *r) {
+    MED_TRY(judge_volumes(j, pred->case_name, ref->path, p, r));
     for (int l = 0; j->e.slices && l < j->labels.n; l++)
-        MED_TRY(judge_slices(j, pred->case_name, *p, *r, j->labels.value[l]));
+        MED_TRY(judge_slices(j, pred->case_name, p, r, j->labels.value[l]));
     return MED_OK;
 }
 
@@ -363,7 +255,8 @@ static med_status judge_case(judge *j, const med_found *pred, const med_found *r
     json_t *sidecar;
     MED_TRY(med_sidecar_load(pred->path, &sidecar));
     j->seen_case = med_seen_of(j->seen, &j->e, sidecar, pred->case_name);
-    med_status status = judge_loaded(j, pred, ref, &p, &r);
+    med_status status = med_mask_pair_load(&j->files, pred, ref, &p, &r);
+    if (status == MED_OK) status = judge_loaded(j, pred, ref, p, r);
     json_decref(sidecar);
     med_volume_free(p);
     med_volume_free(r);
@@ -395,9 +288,10 @@ static void add_absent_labels(judge *j) {
 
 static med_status judge_all(judge *j) {
     med_status status = MED_OK;
-    med_progress *progress = med_progress_start("evaluate", j->pred.n);
-    for (int i = 0; i < j->pred.n && status == MED_OK; i++) {
-        const med_found *pred = &j->pred.item[i], *ref = med_found_get(&j->ref, pred->case_name, "label");
+    const med_found_list *list = &j->files.pred;
+    med_progress *progress = med_progress_start("evaluate", list->n);
+    for (int i = 0; i < list->n && status == MED_OK; i++) {
+        const med_found *pred = &list->item[i], *ref = med_found_get(&j->files.ref, pred->case_name, "label");
         if (ref) status = judge_case(j, pred, ref);
         if (status != MED_OK) status = med_evaluation_failed(&j->e, pred->case_name, "label", status);
         med_progress_update(progress, i + 1, "%s", pred->case_name);
@@ -416,7 +310,8 @@ static med_status prepare(judge *j, const med_evaluate_options *o) {
     MED_TRY(read_labels(j));
     if (o->is_slicewise && !j->is_fixed)
         return med_fail(MED_EUSAGE, "--slicewise needs --labels: an absent label counts in every slice");
-    return find_files(j);
+    MED_TRY(med_mask_files_find(o, &j->files));
+    return list_pairs(j);
 }
 
 med_status med_evaluate_segmentation(const med_evaluate_options *o, json_t *report, char **table) {
@@ -425,13 +320,11 @@ med_status med_evaluate_segmentation(const med_evaluate_options *o, json_t *repo
     med_status status = prepare(&j, o);
     if (status == MED_OK) status = judge_all(&j);
     if (status == MED_OK) {
-        json_object_set_new(j.e.notes, "n_resampled_to_reference", json_integer(j.n_resampled));
+        json_object_set_new(j.e.notes, "n_resampled_to_reference", json_integer(j.files.n_resampled));
         json_object_set_new(j.e.notes, "empty", json_string(o->empty));
         status = med_evaluation_finish(&j.e, "segmentation", report, table);
     }
-    med_found_free(&j.pred);
-    med_found_free(&j.ref);
-    med_found_free(&j.fov);
+    med_mask_files_free(&j.files);
     med_seen_index_free(j.seen);
     med_evaluation_free(&j.e);
     return status;

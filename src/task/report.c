@@ -114,7 +114,10 @@ static void write_pictures(const med_report_work *work, med_text *page) {
                        "patient&rsquo;s right "
                        "(R) is on the left; in sagittal pictures anterior (A) is on the left. Voxels keep their true "
                        "proportions.</p>\n");
-    med_report_colour_bars(page, work->has_uncertainty);
+    if (work->legend.n)
+        med_text_append(page, &work->legend);
+    else
+        med_report_colour_bars(page, work->has_uncertainty);
     med_text_append(page, &work->pictures);
 }
 
@@ -185,8 +188,8 @@ static med_status summarise(const med_report_work *work, json_t *json, char **su
 }
 
 static void work_free(med_report_work *work) {
-    med_text *texts[] = {&work->facts, &work->warnings, &work->curves, &work->pictures, &work->sections};
-    for (int t = 0; t < 5; t++) med_text_free(texts[t]);
+    med_text *texts[] = {&work->facts, &work->warnings, &work->curves, &work->legend, &work->pictures, &work->sections};
+    for (int t = 0; t < 6; t++) med_text_free(texts[t]);
     med_score_table_free(work->scores);
     free(work->cells);
     med_score_table_free(work->back);

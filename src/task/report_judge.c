@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "task/report_films.h"
 #include "task/report_work.h"
 
 void med_report_fact(med_report_work *work, const char *name, const char *format, ...) {
@@ -152,33 +153,15 @@ static char *caption_of(const med_report_work *work, const med_report_case *c, m
 
 static med_status draw(med_report_work *work, med_report_case *c, med_pair pair, const med_volume *prediction,
                        const med_case_scores *scores) {
-    const med_volume *truth = c->scans->truth[pair.target];
-    const char *target = work->mods.name[pair.target];
-    med_film films[MED_MAX_MODS + 4];
-    char *titles[MED_MAX_MODS + 4];
-    int n = 0;
+    med_synthesis_films s = {.target = work->mods.name[pair.target],
+                             .prediction = prediction,
+                             .truth = c->scans->truth[pair.target],
+                             .sd = c->sd};
     MED_MODSET_EACH (j, pair.given) {
-        titles[n] = med_format("input %s", work->mods.name[j]);
-        films[n] = (med_film){titles[n], MED_FILM_GREY, c->scans->input[j], NULL};
-        n++;
+        s.input_name[s.n_inputs] = work->mods.name[j];
+        s.input[s.n_inputs++] = c->scans->input[j];
     }
-    titles[n] = med_format("synthetic %s", target);
-    films[n] = (med_film){titles[n], MED_FILM_MADE, prediction, NULL};
-    n++;
-    if (truth) {
-        titles[n] = med_format("true %s", target);
-        films[n] = (med_film){titles[n], MED_FILM_GREY, truth, NULL};
-        n++;
-        titles[n] = med_strdup("difference");
-        films[n] = (med_film){titles[n], MED_FILM_DIFFERENCE, prediction, truth};
-        n++;
-    }
-    if (c->sd) {
-        titles[n] = med_strdup("uncertainty");
-        films[n] = (med_film){titles[n], MED_FILM_UNCERTAINTY, c->sd, NULL};
-        n++;
-        work->has_uncertainty = true;
-    }
+    work->has_uncertainty |= c->sd != NULL;
     if (!c->is_headed) {
         med_text_put(&work->pictures, "<h3>");
         med_text_escape(&work->pictures, c->heading ? c->heading : c->name);
@@ -186,9 +169,8 @@ static med_status draw(med_report_work *work, med_report_case *c, med_pair pair,
         c->is_headed = true;
     }
     char *caption = caption_of(work, c, pair, scores);
-    med_status status = med_report_figure(&work->pictures, films, n, c->view, caption);
+    med_status status = med_report_draw_synthesis(&work->pictures, &s, c->view, caption);
     free(caption);
-    for (int f = 0; f < n; f++) free(titles[f]);
     return status;
 }
 

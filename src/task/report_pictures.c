@@ -1,10 +1,11 @@
-/* report_pictures.c: volumes -> planes -> PNG.
+/* report_pictures.c: volumes -> planes -> PNG, with scale bar, colour bars and legend.
  *
  * Volumes are turned so that axes run to the patient's Left, Posterior, Superior; then the picture's x and y are axes
  * of the volume and only superior has to be flipped to the top. Oblique grids are shown on their nearest axes. */
 #include "task/report_pictures.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/memory.h"
 
@@ -100,6 +101,45 @@ static void uncertainty_colour(double t, uint8_t rgb[3]) {
     for (int c = 0; c < 3; c++) rgb[c] = to_byte(stop[from][c] + (s - from) * (stop[from + 1][c] - stop[from][c]));
 }
 
+static const double label_colours[][3] = {{0.90, 0.22, 0.21}, {0.20, 0.70, 0.35}, {0.25, 0.55, 0.98},
+                                          {0.98, 0.75, 0.18}, {0.72, 0.40, 0.90}, {0.20, 0.78, 0.80},
+                                          {0.95, 0.52, 0.20}, {0.90, 0.45, 0.70}};
+static const struct {
+    const char *name;
+    double colour[3];
+} errors[MED_N_ERRORS] = {[MED_ERROR_EXTRA] = {"predicted, not true", {0.98, 0.55, 0.15}},
+                          [MED_ERROR_MISSED] = {"true, not predicted", {0.25, 0.55, 0.98}},
+                          [MED_ERROR_CLASS] = {"another class", {0.95, 0.90, 0.35}}};
+
+static const double *colour_of_label(int label) {
+    return label_colours[(label - 1) % (int)(sizeof label_colours / sizeof *label_colours)];
+}
+
+/* A label's colour over the darkened image; the image alone where there is none. */
+static void label_colour(const med_film *film, int label, const med_volume *below, const int at[3], uint8_t rgb[3]) {
+    double grey = below ? 0.8 * (*med_volume_at(below, at[0], at[1], at[2]) + 1) / 2 : 0.12;
+    const double *colour = !label                          ? NULL
+                           : film->kind == MED_FILM_LABELS ? colour_of_label(label)
+                                                           : errors[label].colour;
+    for (int c = 0; c < 3; c++) rgb[c] = to_byte(colour ? 0.4 * grey + 0.6 * colour[c] : grey);
+}
+
+static void swatch(med_text *html, const double colour[3], const char *name) {
+    med_text_add(html, "<span><i style=\"background:rgb(%d,%d,%d)\"></i>%s</span>", to_byte(colour[0]),
+                 to_byte(colour[1]), to_byte(colour[2]), name);
+}
+
+void med_report_label_legend(med_text *html, const int *labels, int n_labels) {
+    med_text_put(html, "<div class=\"legend\">");
+    for (int l = 0; l < n_labels; l++) {
+        char name[24];
+        snprintf(name, sizeof name, "class %d", labels[l]);
+        swatch(html, colour_of_label(labels[l]), name);
+    }
+    for (int e = 1; e < MED_N_ERRORS; e++) swatch(html, errors[e].colour, errors[e].name);
+    med_text_put(html, "</div>\n");
+}
+
 static void bar_to_html(med_text *html, const char *title, med_film_kind kind, double lo, double hi) {
     uint8_t pixels[3 * 256 * 12];
     med_picture picture = {256, 12, kind == MED_FILM_GREY ? 1 : 3, pixels};
@@ -142,12 +182,27 @@ static void pixel_of(const med_film *film, const int at[3], uint8_t *out) {
         uncertainty_colour(y / MED_UNCERTAINTY_WINDOW, out);
         return;
     }
+    if (film->kind == MED_FILM_LABELS || film->kind == MED_FILM_ERRORS) {
+        label_colour(film, (int)y, film->other, at, out);
+        return;
+    }
     if (film->kind != MED_FILM_DIFFERENCE) {
         *out = to_byte((y + 1) / 2);
         return;
     }
-    double truth = *med_volume_at(film->minus, at[0], at[1], at[2]);
+    double truth = *med_volume_at(film->other, at[0], at[1], at[2]);
     difference_colour(truth > -1 ? (y - truth) / MED_DIFFERENCE_WINDOW : 0, out);
+}
+
+/* The longest of these that takes at most a third of the widest picture; drawn in the corner of a film. */
+static void scale_bar(const figure *f, med_text *html) {
+    static const int lengths_mm[] = {100, 50, 20, 10, 5, 2, 1};
+    for (size_t i = 0; i < sizeof lengths_mm / sizeof *lengths_mm; i++) {
+        if (3 * lengths_mm[i] > f->widest_mm) continue;
+        med_text_add(html, "<div class=\"scale\" style=\"width:%.2f%%\">%d mm</div>",
+                     100 * lengths_mm[i] / f->widest_mm, lengths_mm[i]);
+        return;
+    }
 }
 
 static void film_to_html(const figure *f, const med_film *film, int p, const char *alt, med_text *html) {
@@ -173,6 +228,7 @@ static void plane_to_html(const figure *f, int p, const char *caption, med_text 
         med_text_put(html, "<div class=\"film\">");
         char *alt = med_format("%s, %s plane: %s", f->films[c].title, planes[p].name, caption);
         if (f->films[c].volume) film_to_html(f, &f->films[c], p, alt, html);
+        if (!c && p == 2) scale_bar(f, html);
         free(alt);
         med_text_put(html, "</div>\n");
     }
@@ -206,7 +262,7 @@ med_status med_report_figure(med_text *html, const med_film *films, int n_films,
     med_status status = MED_OK;
     for (int c = 0; c < n_films && status == MED_OK; c++) {
         status = turn(films[c].volume, &owned[2 * c]);
-        if (status == MED_OK) status = turn(films[c].minus, &owned[2 * c + 1]);
+        if (status == MED_OK) status = turn(films[c].other, &owned[2 * c + 1]);
         turned[c] = (med_film){films[c].title, films[c].kind, owned[2 * c], owned[2 * c + 1]};
         if (owned[2 * c]) med_grid_spacing(owned[2 * c]->grid, f.spacing_mm);
     }

@@ -51,6 +51,14 @@ static double tick_step(double lo, double hi) {
     return power * (rest < 1.5 ? 1 : rest < 3.5 ? 2 : rest < 7.5 ? 5 : 10);
 }
 
+/* As the table gives it, without the digits that a tick does not need. */
+static void tick_text(med_text *html, const med_report_metric *m, double v) {
+    if (med_score_is_share(m->metric))
+        med_text_add(html, "%.4g%%", 100 * v);
+    else
+        med_text_add(html, "%.6g", v);
+}
+
 /* ---- boxes --------------------------------------------------------------------------------------------------- */
 
 typedef struct scale {
@@ -95,10 +103,11 @@ static void boxes_of(const med_score_table *t, const med_report_metric *m, bool 
                  height, m->title);
     double step = tick_step(s.lo, s.hi);
     for (double v = ceil(s.lo / step) * step; v <= s.hi; v += step) {
-        double x = place(&s, fabs(v) < 1e-9 * step ? 0 : v);
-        med_text_add(
-            html, "<path class=\"axis\" d=\"M%.1f 4V%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>",
-            x, height - 24, x, height - 10, fabs(v) < 1e-9 * step ? 0 : v);
+        double at = fabs(v) < 1e-9 * step ? 0 : v, x = place(&s, at);
+        med_text_add(html, "<path class=\"axis\" d=\"M%.1f 4V%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
+                     x, height - 24, x, height - 10);
+        tick_text(html, m, at);
+        med_text_put(html, "</text>");
     }
     for (int k = 0; k < n; k++) box_row(t, m, includes_seen, series[k], &s, 18 + k * ROW, html);
     med_text_add(html,
@@ -130,48 +139,68 @@ static const med_score *row_of(const med_score_table *t, const char *preset, con
     return NULL;
 }
 
-static void paired_chart(const med_score_table *t, const med_report_metric *m, bool includes_seen,
-                         const column *columns, int n, const char *title, med_text *html) {
-    scale y = {.lo = INFINITY, .hi = -INFINITY, .from = HIGH - 40, .to = 12};
-    for (int i = 0; i < t->n; i++)
-        for (int c = 0; c < n; c++) {
-            bool is_shown = med_score_same_series(&t->row[i], columns[c].series) &&
-                            is_same(t->row[i].metric, columns[c].metric) && is_same(t->row[i].preset, m->preset) &&
-                            isfinite(t->row[i].value);
-            if (is_shown) y.lo = fmin(y.lo, t->row[i].value), y.hi = fmax(y.hi, t->row[i].value);
-        }
-    if (!(y.hi > y.lo)) return;
-    med_text_add(html, "<figure><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"paired values\">", SIDE, HIGH);
-    double step = tick_step(y.lo, y.hi), wide = (SIDE - 70) / (double)n;
-    for (double v = ceil(y.lo / step) * step; v <= y.hi; v += step)
-        med_text_add(
-            html, "<path class=\"axis\" d=\"M56 %.1fH%d\"/><text x=\"50\" y=\"%.1f\" text-anchor=\"end\">%.5g</text>",
-            place(&y, v), SIDE - 8, place(&y, v) + 4, fabs(v) < 1e-9 * step ? 0 : v);
-    for (int c = 0; c < n; c++) {
-        char *label = is_same(columns[c].metric, m->metric) && !is_same(m->metric, "after_mean")
-                          ? med_report_label(columns[c].series, false)
-                          : med_format("%.*s", (int)strcspn(columns[c].metric, "_"), columns[c].metric);
-        text_at(html, 60 + (c + 0.5) * wide, HIGH - 22 + c % 2 * 14, "middle", *label ? label : "all");
+typedef struct paired { /* one chart */
+    const med_score_table *t;
+    const med_report_metric *metric;
+    bool includes_seen;
+    int n;
+    const column *columns;
+    scale y;
+} paired;
+
+static bool is_in_column(const paired *p, const med_score *row, int c) {
+    return med_score_same_series(row, p->columns[c].series) && is_same(row->metric, p->columns[c].metric) &&
+           is_same(row->preset, p->metric->preset);
+}
+
+static double column_at(const paired *p, int c) { return 60 + (c + 0.5) * (SIDE - 70) / p->n; }
+
+static void paired_axes(const paired *p, med_text *html) {
+    double step = tick_step(p->y.lo, p->y.hi);
+    for (double v = ceil(p->y.lo / step) * step; v <= p->y.hi; v += step) {
+        double at = fabs(v) < 1e-9 * step ? 0 : v, y = place(&p->y, at);
+        med_text_add(html, "<path class=\"axis\" d=\"M56 %.1fH%d\"/><text x=\"50\" y=\"%.1f\" text-anchor=\"end\">", y,
+                     SIDE - 8, y + 4);
+        tick_text(html, p->metric, at);
+        med_text_put(html, "</text>");
+    }
+    for (int c = 0; c < p->n; c++) {
+        const column *k = &p->columns[c];
+        bool is_series = is_same(k->metric, p->metric->metric) && p->t->kind != MED_SCORE_REGISTRATION;
+        char *label = is_series ? med_report_label(k->series, false)
+                                : med_format("%.*s", (int)strcspn(k->metric, "_"), k->metric);
+        text_at(html, column_at(p, c), HIGH - 22 + c % 2 * 14, "middle", *label ? label : "all");
         free(label);
     }
-    for (int i = 0; i < t->n; i++) { /* a line per case, drawn at its row of the first column */
-        const med_score *row = &t->row[i];
-        if (!med_score_same_series(row, columns[0].series) || !is_same(row->metric, columns[0].metric) ||
-            !is_same(row->preset, m->preset))
-            continue;
-        const med_score *last = NULL;
-        for (int c = 0; c < n; c++) {
-            const med_score *r = row_of(t, m->preset, &columns[c], row->case_name);
-            bool is_there = r && isfinite(r->value) && (includes_seen || !med_seen_is_biased(r->seen));
-            double x = 60 + (c + 0.5) * wide;
-            if (is_there && last)
-                med_text_add(html, "<path class=\"pair\" d=\"M%.1f %.1fL%.1f %.1f\"/>", x - wide,
-                             place(&y, last->value), x, place(&y, r->value));
-            if (is_there) point(html, x, place(&y, r->value), r);
-            last = is_there ? r : NULL;
-        }
+}
+
+/* The line of one case through all columns. */
+static void paired_line(const paired *p, const char *case_name, med_text *html) {
+    const med_score *last = NULL;
+    for (int c = 0; c < p->n; c++) {
+        const med_score *r = row_of(p->t, p->metric->preset, &p->columns[c], case_name);
+        bool is_there = r && isfinite(r->value) && (p->includes_seen || !med_seen_is_biased(r->seen));
+        if (is_there && last)
+            med_text_add(html, "<path class=\"pair\" d=\"M%.1f %.1fL%.1f %.1f\"/>", column_at(p, c - 1),
+                         place(&p->y, last->value), column_at(p, c), place(&p->y, r->value));
+        if (is_there) point(html, column_at(p, c), place(&p->y, r->value), r);
+        last = is_there ? r : NULL;
     }
-    med_text_add(html, "</svg><figcaption>%s: ", m->title);
+}
+
+static void paired_chart(paired p, const char *title, med_text *html) {
+    p.y = (scale){.lo = INFINITY, .hi = -INFINITY, .from = HIGH - 40, .to = 12};
+    for (int i = 0; i < p.t->n; i++)
+        for (int c = 0; c < p.n; c++) {
+            double v = p.t->row[i].value;
+            if (is_in_column(&p, &p.t->row[i], c) && isfinite(v)) p.y.lo = fmin(p.y.lo, v), p.y.hi = fmax(p.y.hi, v);
+        }
+    if (!(p.y.hi > p.y.lo)) return;
+    med_text_add(html, "<figure><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"paired values\">", SIDE, HIGH);
+    paired_axes(&p, html);
+    for (int i = 0; i < p.t->n; i++)
+        if (is_in_column(&p, &p.t->row[i], 0)) paired_line(&p, p.t->row[i].case_name, html);
+    med_text_add(html, "</svg><figcaption>%s: ", p.metric->title);
     med_text_escape(html, title);
     med_text_put(html, "; a line is a case</figcaption></figure>\n");
 }
@@ -188,14 +217,19 @@ void med_report_paired(const med_score_table *t, bool includes_seen, med_text *h
         bool is_first = true;
         if (t->kind == MED_SCORE_REGISTRATION) {
             char *title = med_report_label(series[k], true);
-            paired_chart(t, shown[0], includes_seen, columns, 2, title, html);
+            paired_chart(
+                (paired){.t = t, .metric = shown[0], .includes_seen = includes_seen, .n = 2, .columns = columns}, title,
+                html);
             free(title);
             continue;
         }
         for (int i = 0; i < k; i++) is_first &= !is_same(series[i]->facet, series[k]->facet);
         for (int i = k; i < n_series && n < MAX_COLUMNS && is_first; i++)
             if (is_same(series[i]->facet, series[k]->facet)) columns[n++] = (column){series[i], shown[0]->metric};
-        if (n > 1) paired_chart(t, shown[0], includes_seen, columns, n, series[k]->facet, html);
+        if (n > 1)
+            paired_chart(
+                (paired){.t = t, .metric = shown[0], .includes_seen = includes_seen, .n = n, .columns = columns},
+                series[k]->facet, html);
     }
     med_text_put(html, "</div>\n");
 }

@@ -59,6 +59,11 @@ const char med_report_style[] =
     ".films .head{text-align:center;padding:.1rem 0 .3rem;overflow-wrap:anywhere}\n"
     ".films .head.made{color:#7cf2a8}\n"
     ".films .film{position:relative;display:flex;justify-content:center;align-items:center}\n"
+    ".films .scale{position:absolute;left:2px;bottom:2px;border-bottom:2px solid #fff;font-size:.62rem;"
+    "line-height:1.2;text-align:center;white-space:nowrap;color:#fff}\n"
+    ".legend{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.8rem 0;font-size:.85rem}\n"
+    ".legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em;print-color-adjust:exact;"
+    "-webkit-print-color-adjust:exact}\n"
     ".films img{display:block;image-rendering:pixelated}\n"
     ".films .plane{display:grid;grid-template-rows:1fr auto 1fr;padding-right:.3rem;color:#9aa5b0}\n"
     ".bars{display:flex;flex-wrap:wrap;gap:.4rem 2rem;margin:.8rem 0;font-size:.85rem}\n"
@@ -70,5 +75,6 @@ const char med_report_style[] =
     "margin-top:.3rem}}\n"
     "@media print{:root{color-scheme:light;--paper:#fff;--ink:#000;--muted:#444;--line:#bbb;"
     "--best:#e3f2e6;--a:#0b63ce;--b:#c2410c}@page{margin:12mm}main{max-width:none;padding:0}body{font-size:10pt}"
+    "td,.heat td{print-color-adjust:exact;-webkit-print-color-adjust:exact}"
     "table{font-size:7.5pt}th,td{padding:.12rem .3rem}.wide{overflow:visible}tbody th{position:static}"
     "figure.planes{break-inside:avoid;max-width:120mm}h2,h3{break-after:avoid}}\n";

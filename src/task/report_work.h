@@ -19,8 +19,8 @@ typedef struct med_report_work {
     med_score_table *back; /* there and back (task/consistency.h), never among the scores; NULL: not asked */
     med_score_cell *back_cells;
     int n_back_cells;
-    med_text facts, warnings, curves, pictures, sections;
-    bool has_uncertainty; /* among the pictures */
+    med_text facts, warnings, curves, legend, pictures, sections; /* legend: of masks */
+    bool has_uncertainty;                                         /* among the pictures */
 } med_report_work;
 
 /* A folder with per_case.csv, or a table itself. */

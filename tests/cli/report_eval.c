@@ -76,9 +76,10 @@ static void masks_and_registrations(void **state) {
     char *in_masks = med_format("%s/masks", folder), *in_points = med_format("%s/points", folder);
     evaluate(masks, "masks");
     evaluate(points, "points");
-    static const char *const of_masks[] = {"Masks beside true ones", "HD95, mm", "Bland-Altman", "class=\"box\""};
+    static const char *const of_masks[] = {"Masks beside true ones", "HD95, mm", "Bland-Altman", "class=\"box\"",
+                                          "Worst case of 4", "true, not predicted", "class 4", "errors, axial plane"};
     static const char *const of_points[] = {"Registrations by landmarks", "TRE after, mm", "class=\"pair\""};
-    check_page(in_masks, of_masks, 4);
+    check_page(in_masks, of_masks, (int)(sizeof of_masks / sizeof *of_masks));
     check_page(in_points, of_points, 3);
     assert_program(2, "judges by pair", "report %s %s -o %s/both.html", in_masks, in_points,
                    folder); /* two kinds in one page */

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <png.h>
 #include "base/memory.h"
-#include "task/report_pictures.h"
+#include "task/report_films.h"
 #include "testing.h"
 
 enum { NI = 20, NJ = 26, NK = 9 };
@@ -53,8 +53,8 @@ static uint8_t *picture(const char *html, int n, png_image *image) {
     return pixels;
 }
 
-static void draw(const med_volume *v, const med_volume *minus, const med_view *view, med_text *html) {
-    const med_film film = {"head", minus ? MED_FILM_DIFFERENCE : MED_FILM_GREY, v, minus};
+static void draw(const med_volume *v, const med_volume *other, const med_view *view, med_text *html) {
+    const med_film film = {"head", other ? MED_FILM_DIFFERENCE : MED_FILM_GREY, v, other};
     assert_ok(med_report_figure(html, &film, 1, view, "a head"));
 }
 
@@ -153,12 +153,51 @@ static void differences_are_black_where_equal(void **state) {
     med_volume_free(v);
 }
 
+static const uint8_t *pixel(const uint8_t *pixels, const png_image *image, int x, int y) {
+    return pixels + 3 * ((size_t)y * image->width + (size_t)x);
+}
+
+/* The right half is class 1 in the reference, the left of it (in the picture: more to the right) in the prediction too. */
+static void errors_have_their_colours(void **state) {
+    (void)state;
+    med_volume *image = head(), *truth, *made;
+    med_view view;
+    med_text html = {0};
+    png_image png;
+    assert_ok(med_volume_create(image->grid, &truth));
+    assert_ok(med_volume_create(image->grid, &made));
+    for (int k = 0; k < NK; k++)
+        for (int j = 0; j < NJ; j++) {
+            *med_volume_at(truth, 6, j, k) = *med_volume_at(made, 6, j, k) = 1;
+            *med_volume_at(truth, 7, j, k) = 1;                                    /* missed */
+            *med_volume_at(made, 8, j, k) = 1;                                     /* extra */
+            *med_volume_at(truth, 9, j, k) = 1, *med_volume_at(made, 9, j, k) = 2; /* another class */
+        }
+    assert_ok(med_view_choose(truth, (const med_volume *const *)&image, 1, &view));
+    const med_mask_films m = {"us", image, made, truth};
+    assert_ok(med_report_draw_masks(&html, &m, &view, "masks"));
+    uint8_t *pixels = picture(html.data, 3, &png); /* axial: image, predicted, true, errors */
+    int y = (int)png.height / 2, right = view.lo[0] + view.n[0] - 1, at[4];
+    for (int c = 0; c < 4; c++) at[c] = (int)png.width - 1 - (right - (NI - 1 - (6 + c)));
+    const uint8_t *good = pixel(pixels, &png, at[0], y), *missed = pixel(pixels, &png, at[1], y),
+                  *extra = pixel(pixels, &png, at[2], y), *other = pixel(pixels, &png, at[3], y);
+    assert_true(good[0] == good[1] && good[1] == good[2] && good[0] > 0);              /* the image alone */
+    assert_true(missed[2] > missed[0] + 50);                                           /* blue */
+    assert_true(extra[0] > extra[2] + 50 && extra[0] > extra[1] + 20);                 /* orange */
+    assert_true(other[0] > other[2] + 50 && abs(other[0] - other[1]) < 20);            /* yellow */
+    assert_non_null(strstr(html.data, "class=\"scale\" style=\"width:20.83%\">5 mm")); /* of the widest, 24 mm */
+    free(pixels);
+    med_text_free(&html);
+    med_volume_free(made);
+    med_volume_free(truth);
+    med_volume_free(image);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(right_anterior_superior_is_top_left),
-        cmocka_unit_test(storage_order_does_not_matter),
-        cmocka_unit_test(planes_go_through_the_label),
-        cmocka_unit_test(differences_are_black_where_equal),
+        cmocka_unit_test(right_anterior_superior_is_top_left), cmocka_unit_test(storage_order_does_not_matter),
+        cmocka_unit_test(planes_go_through_the_label),         cmocka_unit_test(differences_are_black_where_equal),
+        cmocka_unit_test(errors_have_their_colours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
