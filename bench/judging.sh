@@ -18,11 +18,13 @@ code = subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL).returncode
 print(f"{sys.argv[1]}: {time.perf_counter() - start:.2f} s, {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB, exit {code}")
 END
 }
-timed "medley, 192x192x160, presets strict and mmhvae" "$medley" evaluate images "$out/pred" "$out/ref" --range 0,1 --preset strict,mmhvae --threads 2 --quiet
-"$peers/bin/python" "$here/peer/judging.py" ssim "$out"
-timed "medley, 256^3 masks, all metrics" "$medley" evaluate segmentation "$out/mask-pred" "$out/mask-ref" --threads 2 --quiet
+for round in 1 2 3; do # in turn, for medians
+    timed "medley, 192x192x160, presets strict and mmhvae" "$medley" evaluate images "$out/pred" "$out/ref" --range 0,1 --preset strict,mmhvae --threads 2 --quiet
+    "$peers/bin/python" "$here/peer/judging.py" ssim "$out"
+    timed "medley, 256^3 masks, all metrics" "$medley" evaluate segmentation "$out/mask-pred" "$out/mask-ref" --threads 2 --quiet
+    "$peers/bin/python" "$here/peer/judging.py" surface "$out"
+done
 "$peers/bin/python" "$here/peer/judging.py" medpy "$out"
-"$peers/bin/python" "$here/peer/judging.py" surface "$out"
 
 if [ ! -e "$out/pred100" ]; then
     mkdir "$out/pred100" "$out/ref100"

@@ -129,12 +129,21 @@ static med_status write_files(const med_evaluation *e, const json_t *report) {
     return save(out, "summary.json", report);
 }
 
+/* From the root, so that a report finds it from anywhere; as given where there is no such file. */
+static json_t *full_path(const char *path) {
+    char *full = path ? realpath(path, NULL) : NULL;
+    json_t *json = path ? json_string(full ? full : path) : json_null();
+    free(full);
+    return json;
+}
+
 /* What a report needs to load the same images again. */
 static json_t *options_to_json(const med_evaluate_options *o) {
     json_t *given = json_array();
     for (int i = 0; i < o->given.n; i++) json_array_append_new(given, json_string(o->given.item[i]));
-    return json_pack("{s:s?, s:s?, s:b, s:o, s:s?, s:s?}", "range", o->range, "reference_range", o->reference_range,
-                     "ignore_affine", o->ignores_affine, "given", given, "fov", o->fov, "resample_to", o->resample_to);
+    return json_pack("{s:s?, s:s?, s:b, s:o, s:o, s:s?}", "range", o->range, "reference_range", o->reference_range,
+                     "ignore_affine", o->ignores_affine, "given", given, "fov", full_path(o->fov), "resample_to",
+                     o->resample_to);
 }
 
 static void fill_report(const med_evaluation *e, const char *kind, const med_score_table *shown,
@@ -143,8 +152,8 @@ static void fill_report(const med_evaluation *e, const char *kind, const med_sco
     json_object_set_new(report, "kind", json_string(kind));
     json_object_set_new(report, "medley", json_string(MEDLEY_VERSION));
     if (o->command_line) json_object_set_new(report, "command", json_string(o->command_line));
-    json_object_set_new(report, "pred", json_string(o->pred));
-    json_object_set_new(report, "ref", json_string(o->ref));
+    json_object_set_new(report, "pred", full_path(o->pred));
+    json_object_set_new(report, "ref", full_path(o->ref));
     if (o->out) json_object_set_new(report, "out", json_string(o->out));
     json_object_set_new(report, "options", options_to_json(o));
     json_object_set_new(report, "n_cases", json_integer(med_score_n_cases(e->cases, false)));

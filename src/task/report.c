@@ -27,7 +27,7 @@ static void write_facts(const med_report_work *work, med_text *page) {
 static void write_eval_head(const med_report_work *work, med_text *page) {
     static const char *const titles[] = {"Synthetic images beside true ones", "Masks beside true ones",
                                          "Registrations by landmarks"};
-    const med_score_table *shown = work->scores->n ? work->scores : work->back;
+    const med_score_table *shown = work->scores->n || !work->back->n ? work->scores : work->back;
     int n = med_score_n_cases(shown, false);
     med_text_add(page, "<p class=\"kicker\">medley report</p>\n<h1>%s</h1>\n<p class=\"lead\">%d case%s.</p>\n",
                  shown == work->back ? "A network there and back" : titles[shown->kind], n, n == 1 ? "" : "s");

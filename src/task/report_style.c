@@ -60,7 +60,7 @@ const char med_report_style[] =
     ".films .head.made{color:#7cf2a8}\n"
     ".films .film{position:relative;display:flex;justify-content:center;align-items:center}\n"
     ".films .scale{position:absolute;left:2px;bottom:2px;border-bottom:2px solid #fff;font-size:.62rem;"
-    "line-height:1.2;text-align:center;white-space:nowrap;color:#fff}\n"
+    "line-height:1.2;text-align:center;white-space:nowrap;color:#fff;text-shadow:0 0 3px #000}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.8rem 0;font-size:.85rem}\n"
     ".legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em;print-color-adjust:exact;"
     "-webkit-print-color-adjust:exact}\n"

@@ -125,17 +125,35 @@ static void images_match_golden(void **state) {
     json_decref(e);
 }
 
+/* The whole report, and every row of the tables. */
+static void check_threads(const char *words) {
+    program_result one = program_run("%s --quiet --json --threads 1 -o %s/one", words, folder),
+                   three = program_run("%s --quiet --json --threads 3 -o %s/three", words, folder);
+    assert_int_equal(one.exit_code, 0);
+    for (int i = 0; i < 2; i++) {
+        json_object_del((i ? three : one).json, "command");
+        json_object_del((i ? three : one).json, "out");
+    }
+    assert_true(json_equal(one.json, three.json));
+    char *command =
+        med_format("diff -r -x summary.json %s/one %s/three && rm -r %s/one %s/three", folder, folder, folder, folder);
+    assert_int_equal(system(command), 0);
+    free(command);
+    program_free(&three);
+    program_free(&one);
+}
+
 static void threads_change_no_digit(void **state) {
     (void)state;
-    char *words = med_format("evaluate images %s/images/pred %s/images/ref --range=-1,1 --quiet --json --threads",
-                             golden, golden);
-    program_result one = program_run("%s 1", words), two = program_run("%s 3", words);
-    json_object_del(one.json, "command");
-    json_object_del(two.json, "command");
-    assert_true(json_equal(one.json, two.json));
-    free(words);
-    program_free(&two);
-    program_free(&one);
+    char *images =
+        med_format("evaluate images %s/images/pred %s/images/ref --range=-1,1 --preset strict,mmhvae,texture "
+                   "--ssim 3d --draws %s/images/pred --draws %s/images/ref",
+                   golden, golden, golden, golden);
+    char *masks = med_format("evaluate segmentation %s/overlap/pred %s/overlap/ref --nsd 1,2", golden, golden);
+    check_threads(images);
+    check_threads(masks);
+    free(masks);
+    free(images);
 }
 
 /* ---- segmentation -------------------------------------------------------------------------------------------- */
