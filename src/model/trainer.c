@@ -306,7 +306,7 @@ static void update(med_trainer *t, const step_plan *plan, med_optimizer_config o
     }
 }
 
-/* Slices of a piece. Small slices share what a graph does once, such as packing weights (half the time at 32 x 32), but two
+/* Slices of a piece. Small slices share what a graph does once, such as packing weights (a quarter of the time at 32 x 32), but two
  * threads shall have work. Size and batch alone decide, so that results depend on nothing else. */
 static int piece_size(const med_trainer *t, int n) {
     enum { PIXELS = 1 << 12 };
