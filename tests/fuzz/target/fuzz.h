@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "base/status.h"
+#include "base/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -29,12 +29,15 @@ static inline const char *fuzz_file(const uint8_t *data, size_t n) {
     return path;
 }
 
+static char fuzz_folder_path[64];
+static inline void fuzz_remove_folder(void) { med_dir_remove(fuzz_folder_path); }
+
 /* A folder of this process, in memory where the system has such a place. */
 static inline const char *fuzz_folder(void) {
-    static char path[64];
+    char *path = fuzz_folder_path;
     if (!*path) {
-        snprintf(path, sizeof path, "%s/medley-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-        if (!mkdtemp(path)) abort();
+        snprintf(path, sizeof fuzz_folder_path, "%s/medley-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        if (!mkdtemp(path) || atexit(fuzz_remove_folder)) abort();
     }
     return path;
 }

@@ -1,0 +1,16 @@
+# The fuzz targets on their seeds, in one program: each target's function gets its name.
+file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/targets.def lines REGEX "^TARGET")
+string(REGEX REPLACE "TARGET\\(([a-z]+)\\)" "\\1" targets "${lines}")
+set(sources ${targets})
+list(TRANSFORM sources PREPEND fuzz/target/)
+list(TRANSFORM sources APPEND .c)
+med_test(fuzz/seeds ${sources})
+target_compile_definitions(test_fuzz_seeds PRIVATE MEDLEY_FUZZ_SEEDS="${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds")
+foreach(target ${targets})
+  set_source_files_properties(fuzz/target/${target}.c PROPERTIES COMPILE_DEFINITIONS LLVMFuzzerTestOneInput=fuzz_${target})
+endforeach()
+if(MEDLEY_FUZZ) # the same sources for libFuzzer
+  set(MEDLEY_FUZZ_TARGETS ${targets})
+  add_custom_target(fuzz)
+  add_subdirectory(fuzz/target)
+endif()
