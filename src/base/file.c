@@ -244,7 +244,7 @@ med_status med_dir_list(const char *dir, char ***names, int *n_names) {
     return MED_OK;
 }
 
-static med_status visit_level(const char *dir, bool is_root, med_dir_visit_fn *visit, void *context) {
+med_status med_dir_visit(const char *dir, int depth, med_dir_visit_fn *visit, void *context) {
     char **names;
     int n;
     MED_TRY(med_dir_list(dir, &names, &n));
@@ -253,17 +253,14 @@ static med_status visit_level(const char *dir, bool is_root, med_dir_visit_fn *v
         char *path = med_path_join(dir, names[i]);
         if (!med_path_is_dir(path))
             status = visit(context, dir, names[i]);
-        else if (is_root)
-            status = visit_level(path, false, visit, context);
+        else if (depth > 0)
+            status = med_dir_visit(path, depth - 1, visit, context);
         free(path);
     }
     med_names_free(names, n);
     return status;
 }
 
-med_status med_dir_visit(const char *dir, med_dir_visit_fn *visit, void *context) {
-    return visit_level(dir, true, visit, context);
-}
 
 void med_names_free(char **names, int n_names) {
     for (int i = 0; i < n_names; i++) free(names[i]);

@@ -33,10 +33,10 @@ char *med_path_join(const char *dir, const char *name); /* owned */
 const char *med_path_base(const char *path);            /* borrowed: the part after the last '/' */
 /* Names in `dir` without "." and ".." and hidden ones, sorted bytewise. Owned array of owned names. */
 MED_CHECK med_status med_dir_list(const char *dir, char ***names, int *n_names);
-/* Calls visit for every file of `dir` and of the folders in it (not deeper), in the order of names; stops at the first
- * failure. `visit` learns the folder and the name in it. */
+/* Calls visit for every file of `dir` and of the folders in it down to `depth` levels (0: none), in the order of names; stops
+ * at the first failure. `visit` learns the folder and the name in it. */
 typedef med_status med_dir_visit_fn(void *context, const char *dir, const char *name);
-MED_CHECK med_status med_dir_visit(const char *dir, med_dir_visit_fn *visit, void *context);
+MED_CHECK med_status med_dir_visit(const char *dir, int depth, med_dir_visit_fn *visit, void *context);
 void med_names_free(char **names, int n_names);
 
 /* Lower-case hex of SHA-256; hex has 65 bytes. */

@@ -6,6 +6,7 @@
 static const med_option options[] = {
     MED_OPT_PREPARE_OUT(T),
     MED_OPT_TEXT(T, "nrrd", nrrd, "DIR", "CaseNNN/{Preop-MR,Intraop-US,Annotations} with .nrrd files"),
+    MED_OPT_TEXT(T, "dicom", dicom, "DIR", "or as TCIA delivers it: ReMIND-NNN with a folder per DICOM series (needs dcm2niix)"),
     MED_OPT_TEXT(T, "transforms", transforms, "DIR", "the release's folder of affine/ and rigid/"),
     MED_OPT_TEXT(T, "refs", refs, "CSV", "table of each case's ultrasound and reference MR"),
     MED_OPT_TEXT(T, "target", target, "CSV", "table of each case's label (default: no labels)"),

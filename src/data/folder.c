@@ -100,7 +100,7 @@ static void hash_names(med_dataset *d, const found_list *list) {
 
 med_status med_dataset_scan_folder(med_dataset *d) {
     found_list list = {0};
-    med_status status = med_dir_visit(d->path, list_add, &list);
+    med_status status = med_dir_visit(d->path, 1, list_add, &list);
     if (status == MED_OK && list.n == 0)
         status = med_fail(
             MED_EFORMAT,

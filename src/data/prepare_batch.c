@@ -59,8 +59,9 @@ static outcome make_or_keep(const med_prepare_batch *b, med_prepare_case *c) {
     outcome out = {"kept", MED_OK, NULL};
     if (b->force || !med_path_exists(notes)) {
         out.code = make(b, c, place);
-        out.status = out.code == MED_OK ? "made" : "failed";
+        out.status = out.code == MED_OK ? "made" : c->excluded ? "excluded" : "failed";
         if (out.code != MED_OK) out.message = med_strdup(med_message());
+        if (c->excluded) out.code = MED_OK;
     }
     free(place);
     free(notes);
@@ -72,7 +73,7 @@ static void case_task(void *context, int i) {
     if (r->is_stopped) return;
     r->outcomes[i] = make_or_keep(r->b, &r->cases[i]);
     bool is_failed = r->outcomes[i].code != MED_OK;
-    if (is_failed) med_warn("%s", r->outcomes[i].message);
+    if (r->outcomes[i].message) med_warn("%s", r->outcomes[i].message);
     if (is_failed && r->b->strict) r->is_stopped = true;
     pthread_mutex_lock(&r->lock);
     med_progress_update(r->progress, ++r->n_done, "%s", r->cases[i].name);

@@ -5,7 +5,8 @@
 #include "data/manifest.h"
 #include "data/prepare_case.h"
 
-/* Makes one case in the folder `dir`, for med_prepare_batch. */
+/* Makes one case in the folder `dir`, for med_prepare_batch. A failure that sets c->excluded says that there is nothing to
+ * make a case of, which is no failure of the batch. */
 typedef med_status med_prepare_write_fn(med_prepare_case *c, const void *options, const char *dir);
 
 typedef struct med_prepare_batch {

@@ -72,6 +72,14 @@ static med_status load(const work *w, const char *path, med_volume **out) {
     return med_volume_load_with(path, &options, out);
 }
 
+med_status med_prepare_load_grid(const char *path, med_grid *out) {
+    med_volume *v;
+    MED_TRY(med_path_is_dir(path) ? med_dicom_load(path, &v) : med_volume_load_header(path, &v));
+    *out = v->grid;
+    med_volume_free(v);
+    return MED_OK;
+}
+
 static med_status save(const work *w, const med_volume *v, const char *key, med_voxel_type type) {
     char *path = med_format("%s/%s-%s.nii.gz", w->dir, w->c->name, key);
     med_status status = med_volume_save(v, path, type);
@@ -92,16 +100,14 @@ static med_status warp(const med_prepare_source *s, const med_volume *v, med_gri
 /* ---- ultrasound ---- */
 
 static med_status make_us(work *w) {
-    med_volume *raw, *header;
+    med_volume *raw;
+    med_grid grid;
     const char *path = w->c->us.path;
     MED_TRY(load(w, path, &raw));
     med_check_image(w->c, "us", raw);
     if (!w->c->reference) return med_us_prepare(path, raw, &w->o->grid, &w->us);
-    med_status status = med_volume_load_header(w->c->reference, &header);
-    if (status == MED_OK) {
-        status = warp(&w->c->us, raw, header->grid, false, &w->us);
-        med_volume_free(header);
-    }
+    med_status status = med_prepare_load_grid(w->c->reference, &grid);
+    if (status == MED_OK) status = warp(&w->c->us, raw, grid, false, &w->us);
     med_volume_free(raw);
     return status;
 }
@@ -195,10 +201,8 @@ static med_status check_label(const char *path, med_volume *label) {
 
 /* A mask without geometry takes that of the image it was drawn on. */
 static med_status place_on_us(const work *w, med_volume *label) {
-    med_volume *header;
-    MED_TRY(med_volume_load_header(w->c->us.path, &header));
-    med_grid us = header->grid;
-    med_volume_free(header);
+    med_grid us;
+    MED_TRY(med_prepare_load_grid(w->c->us.path, &us));
     bool has_its_size = memcmp(label->grid.n, us.n, sizeof us.n) == 0;
     if (label->is_unplaced && has_its_size) {
         med_prepare_warn(w->c, "label: has no geometry, that of the ultrasound is taken");

@@ -41,6 +41,9 @@ void med_prepare_case_init(med_prepare_case *c, const char *name);
 void med_prepare_case_free(med_prepare_case *c);
 void med_prepare_warn(med_prepare_case *c, const char *format, ...) MED_PRINTF(2, 3); /* also logged, with the case */
 
+/* The grid of an image: of a file, or of a folder of DICOM. */
+MED_CHECK med_status med_prepare_load_grid(const char *path, med_grid *out);
+
 /* Write NAME-us, NAME-MOD, NAME-label, NAME-fov (.nii.gz) and prepare.json (notes, warnings) into `dir`. Images that are
  * all zero are left out, with a warning; a case without any MR is an error. */
 MED_CHECK med_status med_prepare_case_write(med_prepare_case *c, const med_prepare_options *o, const char *dir);

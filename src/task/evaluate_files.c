@@ -97,7 +97,7 @@ med_status med_found_scan(const char *path, med_found_parse *parse, bool first_w
     med_status status = MED_OK;
     scan s = {parse, out};
     if (med_path_is_dir(path))
-        status = med_dir_visit(path, add_file, &s);
+        status = med_dir_visit(path, 1, add_file, &s);
     else
         add(&s, med_path_base(path), med_strdup(path));
     if (status == MED_OK && out->n) qsort(out->item, (size_t)out->n, sizeof *out->item, by_name);

@@ -1,4 +1,4 @@
-/* prepare_remind.c: which files and transforms make up each case of ReMIND. A transform file "A-to-R" maps points of R to
+/* prepare_remind.c: which images and transforms make up each case of ReMIND. A transform file "A-to-R" maps points of R to
  * points of A; a point of the ultrasound goes to the reference MR by the inverse of its affine file, and from there to
  * another MR by the inverse of its rigid file. */
 #include "task/prepare_remind.h"
@@ -12,174 +12,72 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data/prepare_checks.h"
-#include "image/csv.h"
+#include "task/remind_files.h"
+#include "task/remind_tables.h"
 
-/* ---- tables ---- */
+typedef struct job {
+    const med_prepare_remind_config *c;
+    const med_prepare_options *options;
+    med_remind_table table;
+} job;
 
-typedef struct row { /* owned */
-    char *name, *us, *mr, *target;
-} row;
+typedef struct patient {
+    const med_prepare_remind_config *c;
+    const med_remind_row *row;
+    const med_remind_files *files;
+    med_prepare_case *k; /* what is collected */
+} patient;
 
-typedef struct table {
-    row *item;
-    int n;
-} table;
-
-static row *find_row(const table *t, const char *name) {
-    for (int i = 0; i < t->n; i++)
-        if (strcmp(t->item[i].name, name) == 0) return &t->item[i];
-    return NULL;
+/* The case cannot be made of what there is: not an error of the batch. */
+static med_status exclude(med_prepare_case *k, char *why) {
+    k->excluded = why;
+    return med_fail(MED_EINPUT, "%s", why);
 }
 
-static void table_free(table *t) {
-    for (int i = 0; i < t->n; i++) {
-        free(t->item[i].name);
-        free(t->item[i].us);
-        free(t->item[i].mr);
-        free(t->item[i].target);
-    }
-    free(t->item);
-}
+/* ---- series ---- */
 
-/* A table whose first column is the case and which has `columns`; calls `take` for each row. */
-typedef med_status take_fn(const char *path, const med_csv_row *r, const int *column, table *t);
-
-static med_status read_rows(const char *path, med_lines *lines, const char *const *columns, take_fn *take, table *t) {
-    med_csv_row head, r;
-    int column[4] = {0};
-    MED_TRY(med_csv_next(path, lines, &head));
-    if (!head.text) return med_fail(MED_EFORMAT, "%s: is empty, expected a table", path);
-    for (int c = 0; columns[c]; c++) {
-        column[c] = med_csv_column(&head, columns[c]);
-        if (column[c] <= 0) {
-            med_csv_free(&head);
-            return med_fail(MED_EFORMAT, "%s:1: no column \"%s\" behind that of the cases", path, columns[c]);
-        }
-    }
-    int n_columns = head.n;
-    med_csv_free(&head);
-    for (;;) {
-        MED_TRY(med_csv_next(path, lines, &r));
-        if (!r.text) return MED_OK;
-        med_status status = r.n == n_columns
-                                ? take(path, &r, column, t)
-                                : med_fail(MED_EFORMAT, "%s:%d: %d columns, expected %d", path, r.line, r.n, n_columns);
-        med_csv_free(&r);
-        MED_TRY(status);
-    }
-}
-
-static med_status read_table(const char *path, const char *const *columns, take_fn *take, table *t) {
-    med_mapping map;
-    MED_TRY(med_file_map(path, &map));
-    med_lines lines = med_csv_open(map.data, map.size);
-    med_status status = read_rows(path, &lines, columns, take, t);
-    med_file_unmap(&map);
-    return status;
-}
-
-static bool is_file_name(const char *name) { return *name && !strchr(name, '/') && strcmp(name, "..") != 0; }
-
-static med_status take_reference(const char *path, const med_csv_row *r, const int *column, table *t) {
-    const char *us = r->field[column[0]], *mr = r->field[column[1]];
-    if (find_row(t, r->field[0]))
-        return med_fail(MED_EFORMAT, "%s:%d: case '%s' is there twice", path, r->line, r->field[0]);
-    if (!is_file_name(r->field[0]) || !is_file_name(us) || !is_file_name(mr))
-        return med_fail(MED_EFORMAT, "%s:%d: expected a case and two names of files without a folder", path, r->line);
-    t->item = realloc(t->item, (size_t)(t->n + 1) * sizeof *t->item);
-    med_assert(t->item != NULL);
-    t->item[t->n++] = (row){med_strdup(r->field[0]), med_strdup(us), med_strdup(mr), NULL};
-    return MED_OK;
-}
-
-static med_status take_target(const char *path, const med_csv_row *r, const int *column, table *t) {
-    row *found = find_row(t, r->field[0]);
-    if (!found) {
-        med_warn("%s:%d: case '%s' is not in the table of references", path, r->line, r->field[0]);
-        return MED_OK;
-    }
-    if (found->target || !is_file_name(r->field[column[0]]))
-        return med_fail(MED_EFORMAT, "%s:%d: case '%s' is there twice, or its label is no name of a file", path,
-                        r->line, found->name);
-    found->target = med_strdup(r->field[column[0]]);
-    return MED_OK;
-}
-
-/* ---- files of a case ---- */
-
-typedef struct files { /* NRRD files of the case's folder and of the folders in it, by name */
-    char **path;
-    int n;
-} files;
-
-static void add_files(const char *dir, bool is_root, files *f) {
-    char **names;
-    int n;
-    if (med_dir_list(dir, &names, &n) != MED_OK) return;
-    for (int i = 0; i < n; i++) {
-        size_t length = strlen(names[i]);
-        char *path = med_path_join(dir, names[i]);
-        if (is_root && med_path_is_dir(path)) add_files(path, false, f);
-        if (length > 5 && strcmp(names[i] + length - 5, ".nrrd") == 0) {
-            f->path = realloc(f->path, (size_t)(f->n + 1) * sizeof *f->path);
-            med_assert(f->path != NULL);
-            f->path[f->n++] = med_strdup(path);
-        }
-        free(path);
-    }
-    med_names_free(names, n);
-}
-
-static const char *find_file(const files *f, const char *name) {
-    for (int i = 0; i < f->n; i++)
-        if (strcmp(med_path_base(f->path[i]), name) == 0) return f->path[i];
-    return NULL;
-}
-
-static char *lower_base(const char *path) {
-    char *name = med_strdup(med_path_base(path));
+static char *lower(const char *text) {
+    char *name = med_strdup(text);
     for (char *c = name; *c; c++) *c = (char)tolower((unsigned char)*c);
     return name;
 }
 
-static bool is_mr_of(const char *path, const char *mod) {
-    char *name = lower_base(path);
+static bool is_mr_of(const char *file, const char *mod) {
+    char *name = lower(file);
     bool has_t2 = strstr(name, "t2") && strstr(name, "space") && !strstr(name, "flair");
     bool has_flair = strstr(name, "flair") && strstr(name, "3d");
     bool has_cet1 = strstr(name, "postcontrast") && strstr(name, "3d");
     bool is = !strstr(name, "-seg-") && (*mod == 't' ? has_t2 : *mod == 'f' ? has_flair : has_cet1);
     free(name);
-    return is;
+    return is && !strstr(file, "-intraop-");
 }
 
 static double mean_spacing(const char *path) {
-    med_volume *header;
-    double s[3], mean = INFINITY;
-    if (med_volume_load_header(path, &header) != MED_OK) return mean;
-    med_grid_spacing(header->grid, s);
-    mean = (s[0] + s[1] + s[2]) / 3;
-    med_volume_free(header);
-    return mean;
+    med_grid grid;
+    double s[3];
+    if (med_prepare_load_grid(path, &grid) != MED_OK) return INFINITY;
+    med_grid_spacing(grid, s);
+    return (s[0] + s[1] + s[2]) / 3;
 }
 
-/* The file of a modality with the smallest mean spacing, the first on ties; the others are noted. */
-static const char *choose_mr(const files *f, const char *mod, med_prepare_case *c) {
-    const char *best = NULL;
+/* The image of a modality with the smallest mean spacing, the first on ties; the others are noted. */
+static const med_remind_file *choose_mr(const patient *p, const char *mod) {
+    const med_remind_file *best = NULL;
     double best_spacing = INFINITY;
-    json_t *rejected = json_array();
-    for (int i = 0; i < f->n; i++) {
-        if (!is_mr_of(f->path[i], mod)) continue;
-        double spacing = mean_spacing(f->path[i]);
+    json_t *rejected = json_array(), *notes = p->k->notes;
+    for (int i = 0; i < p->files->n; i++) {
+        const med_remind_file *file = &p->files->item[i];
+        if (!is_mr_of(file->name, mod)) continue;
+        double spacing = mean_spacing(file->path);
         bool is_better = !best || spacing < best_spacing;
         if (best && spacing == best_spacing)
-            med_prepare_warn(c, "%s: %s and %s have the same spacing: the first is taken", mod, med_path_base(best),
-                             med_path_base(f->path[i]));
-        const char *other = is_better ? best : f->path[i];
-        if (other) json_array_append_new(rejected, json_string(med_path_base(other)));
-        if (is_better) best = f->path[i], best_spacing = spacing;
+            med_prepare_warn(p->k, "%s: %s and %s have the same spacing: the first is taken", mod, best->name, file->name);
+        const med_remind_file *other = is_better ? best : file;
+        if (other) json_array_append_new(rejected, json_string(other->name));
+        if (is_better) best = file, best_spacing = spacing;
     }
-    if (best) json_object_set_new(json_object_get(c->notes, "series"), mod, json_string(med_path_base(best)));
-    if (json_array_size(rejected)) json_object_set(json_object_get(c->notes, "rejected"), mod, rejected);
+    if (best) json_object_set_new(json_object_get(notes, "series"), mod, json_string(best->name));
+    if (json_array_size(rejected)) json_object_set(json_object_get(notes, "rejected"), mod, rejected);
     json_decref(rejected);
     return best;
 }
@@ -188,18 +86,43 @@ static const char *choose_mr(const files *f, const char *mod, med_prepare_case *
 
 static char *stem_of(const char *file) { return med_format("%.*s", (int)strcspn(file, "."), file); }
 
+static char *transform_path(const patient *p, const char *kind, const char *moving, const char *fixed) {
+    char *from = stem_of(moving), *onto = stem_of(fixed), *name = p->k->name;
+    char *path = med_format("%s/%s/%s/%s-%s-to-%s.tfm", p->c->transforms, kind, name, name, from, onto);
+    free(from);
+    free(onto);
+    return path;
+}
+
+/* Says which transforms there are in its place. */
+static med_status miss_transform(const char *path) {
+    char **names, *dir = med_format("%.*s", (int)(med_path_base(path) - path - 1), path), *text = NULL;
+    int n;
+    size_t n_text;
+    FILE *to = open_memstream(&text, &n_text);
+    med_assert(to != NULL);
+    if (med_path_is_dir(dir) && med_dir_list(dir, &names, &n) == MED_OK) {
+        for (int i = 0; i < n; i++) fprintf(to, "%s%s", i ? ", " : "", names[i]);
+        med_names_free(names, n);
+    }
+    fclose(to);
+    med_status status = med_fail(MED_EINPUT, "%s: no such file; beside it: %s", path, *text ? text : "nothing");
+    free(text);
+    free(dir);
+    return status;
+}
+
 /* CaseNNN-<moving stem>-to-<fixed stem>.tfm: points of `fixed` to points of `moving`. Adds it, inverted where asked. */
-static med_status add_transform(const med_prepare_remind_config *c, med_prepare_case *k, const char *kind,
-                                const char *moving, const char *fixed, bool is_inverted, med_transform *to) {
-    char *from = stem_of(moving), *onto = stem_of(fixed);
-    char *path = med_format("%s/%s/%s/%s-%s-to-%s.tfm", c->transforms, kind, k->name, k->name, from, onto);
+static med_status add_transform(const patient *p, const char *kind, const char *moving, const char *fixed, bool is_inverted,
+                                med_transform *to) {
+    char *path = transform_path(p, kind, moving, fixed);
     med_transform *t = NULL;
     med_affine a;
-    med_status status = med_transform_load(path, -1, &t, NULL);
+    med_status status = med_path_exists(path) ? med_transform_load(path, -1, &t, NULL) : miss_transform(path);
     if (status == MED_OK && med_transform_to_affine(t, &a)) {
-        json_object_set_new(json_object_get(k->notes, "transforms"), med_path_base(path),
+        json_object_set_new(json_object_get(p->k->notes, "transforms"), med_path_base(path),
                             json_real(med_affine_determinant(a)));
-        med_check_transform(k, med_path_base(path), a);
+        med_check_transform(p->k, med_path_base(path), a);
     }
     if (status == MED_OK && is_inverted) status = med_transform_invert(t);
     if (status == MED_OK)
@@ -207,20 +130,18 @@ static med_status add_transform(const med_prepare_remind_config *c, med_prepare_
     else
         med_transform_free(t);
     free(path);
-    free(from);
-    free(onto);
     return status;
 }
 
-/* Points of the case's space to points of the MR `file`. */
-static med_status set_chain(const med_prepare_remind_config *c, med_prepare_case *k, const row *r, const char *file,
-                            med_prepare_source *s) {
-    char *own = stem_of(file), *reference = stem_of(r->mr);
+/* Points of the case's space to points of the MR `name`. */
+static med_status set_chain(const patient *p, const char *name, med_prepare_source *s) {
+    const med_remind_row *r = p->row;
+    char *own = stem_of(name), *reference = stem_of(r->mr);
     s->to_image = med_transform_create();
     med_status status = MED_OK;
-    if (strcmp(own, reference) != 0) status = add_transform(c, k, "rigid", r->mr, file, true, s->to_image);
-    if (status == MED_OK && strcmp(c->space, "us") == 0)
-        status = add_transform(c, k, "affine", r->us, r->mr, true, s->to_image);
+    if (strcmp(own, reference) != 0) status = add_transform(p, "rigid", r->mr, name, true, s->to_image);
+    if (status == MED_OK && strcmp(p->c->space, "us") == 0)
+        status = add_transform(p, "affine", r->us, r->mr, true, s->to_image);
     free(own);
     free(reference);
     return status;
@@ -236,103 +157,117 @@ static char *label_mr(const char *target) {
     return med_strdup(target);
 }
 
-/* ---- cases ---- */
+/* ---- a case ---- */
 
-static med_status add_mrs(const med_prepare_remind_config *c, const row *r, const files *f, med_prepare_case *k) {
-    static const char *const mods[] = {"t2", "cet1", "flair"};
-    for (int m = 0; m < 3; m++) {
-        const char *path = choose_mr(f, mods[m], k);
-        if (!path) continue;
-        med_prepare_source *s = &k->mr[k->n_mr++];
-        strcpy(s->mod, mods[m]);
-        s->path = med_strdup(path);
-        MED_TRY(set_chain(c, k, r, med_path_base(path), s));
-    }
-    return k->n_mr ? MED_OK : med_fail(MED_EINPUT, "%s: no MR of t2, cet1 or flair among its files", k->name);
+static med_status add_us(const patient *p) {
+    const med_remind_file *us = med_remind_file_find(p->files, p->row->us);
+    const med_remind_file *reference = med_remind_file_find(p->files, p->row->mr);
+    med_prepare_case *k = p->k;
+    if (!us) return exclude(k, med_format("%s: no file %s", k->name, p->row->us));
+    k->us.path = med_strdup(us->path);
+    if (strcmp(p->c->space, "us") == 0) return MED_OK;
+    if (!reference) return exclude(k, med_format("%s: no file %s", k->name, p->row->mr));
+    k->reference = med_strdup(reference->path);
+    k->us.to_image = med_transform_create();
+    return add_transform(p, "affine", p->row->us, p->row->mr, false, k->us.to_image);
 }
 
-static med_status add_label(const med_prepare_remind_config *c, const row *r, const files *f, med_prepare_case *k) {
-    char *name = med_format("%s.nrrd", r->target), *mr = label_mr(r->target);
-    const char *path = find_file(f, name);
+static med_status add_mrs(const patient *p) {
+    static const char *const mods[] = {"t2", "cet1", "flair"};
+    med_prepare_case *k = p->k;
+    for (int m = 0; m < 3; m++) {
+        const med_remind_file *file = choose_mr(p, mods[m]);
+        if (!file) continue;
+        med_prepare_source *s = &k->mr[k->n_mr++];
+        strcpy(s->mod, mods[m]);
+        s->path = med_strdup(file->path);
+        MED_TRY(set_chain(p, file->name, s));
+    }
+    return k->n_mr ? MED_OK : exclude(k, med_format("%s: no MR of t2, cet1 or flair among its files", k->name));
+}
+
+static med_status add_label(const patient *p) {
+    char *name = med_format("%s.nrrd", p->row->target), *mr = label_mr(p->row->target);
+    const med_remind_file *file = med_remind_file_find(p->files, name);
     med_status status = MED_OK;
-    if (path) {
-        k->label.path = med_strdup(path);
-        status = set_chain(c, k, r, mr, &k->label);
+    if (file) {
+        p->k->label.path = med_strdup(file->path);
+        status = set_chain(p, mr, &p->k->label);
     } else {
-        med_prepare_warn(k, "label: no file %s", name);
+        med_prepare_warn(p->k, "label: no file %s", name);
     }
     free(name);
     free(mr);
     return status;
 }
 
-static med_status collect(const med_prepare_remind_config *c, const row *r, const files *f, med_prepare_case *k) {
-    bool is_us_space = strcmp(c->space, "us") == 0;
-    const char *us = find_file(f, r->us), *reference = find_file(f, r->mr);
-    if (!us) return med_fail(MED_EINPUT, "%s: no file %s", k->name, r->us);
-    k->us.path = med_strdup(us);
-    if (!is_us_space) {
-        if (!reference) return med_fail(MED_EINPUT, "%s: no file %s", k->name, r->mr);
-        k->reference = med_strdup(reference);
-        k->us.to_image = med_transform_create();
-        MED_TRY(add_transform(c, k, "affine", r->us, r->mr, false, k->us.to_image));
-    }
-    MED_TRY(add_mrs(c, r, f, k));
-    return r->target ? add_label(c, r, f, k) : MED_OK;
+static med_status collect(const patient *p) {
+    const char *dir = p->c->dicom ? p->c->dicom : p->c->nrrd;
+    json_object_update_new(p->k->notes, json_pack("{s:s, s:{}, s:{}, s:{}}", "reference", p->row->mr, "series", "rejected",
+                                                  "transforms"));
+    if (!p->files->n)
+        return exclude(p->k, med_format("%s: no folder of %s, or no %s in it", dir, p->k->name, p->c->dicom ? "series" : ".nrrd"));
+    MED_TRY(add_us(p));
+    MED_TRY(add_mrs(p));
+    return p->row->target ? add_label(p) : MED_OK;
 }
 
-static void make_case(const med_prepare_remind_config *c, const row *r, med_prepare_case *k) {
-    char *dir = med_path_join(c->nrrd, r->name);
-    files f = {0};
-    med_prepare_case_init(k, r->name);
-    json_object_update_new(
-        k->notes, json_pack("{s:s, s:{}, s:{}, s:{}}", "reference", r->mr, "series", "rejected", "transforms"));
-    add_files(dir, true, &f);
-    if (!f.n)
-        k->excluded = med_format("%s: no such folder, or no .nrrd in it", dir);
-    else if (collect(c, r, &f, k) != MED_OK)
-        k->excluded = med_strdup(med_message());
-    if (k->excluded) med_warn("%s", k->excluded);
-    med_names_free(f.path, f.n);
-    free(dir);
+static med_status write_case(med_prepare_case *k, const void *options, const char *dir) {
+    const job *j = options;
+    const char *root = j->c->dicom ? j->c->dicom : j->c->nrrd;
+    med_remind_files files;
+    med_status status = j->c->dicom ? med_remind_files_dicom(root, k->name, &files) : med_remind_files_nrrd(root, k->name, &files);
+    if (status == MED_OK) status = collect(&(patient){j->c, med_remind_row_find(&j->table, k->name), &files, k});
+    med_remind_files_free(&files);
+    return status == MED_OK ? med_prepare_case_write(k, j->options, dir) : status;
 }
+
+/* ---- all ---- */
 
 /* Folders without a row of the table. */
-static void warn_unlisted(const med_prepare_remind_config *c, const table *t) {
+static void warn_unlisted(const job *j) {
     char **names;
+    const char *dir = j->c->dicom ? j->c->dicom : j->c->nrrd;
     int n;
-    if (med_dir_list(c->nrrd, &names, &n) != MED_OK) return;
-    for (int i = 0; i < n; i++)
-        if (strncmp(names[i], "Case", 4) == 0 && !find_row(t, names[i]))
-            med_warn("%s: is in %s, but not in %s: left out", names[i], c->nrrd, c->refs);
+    if (med_dir_list(dir, &names, &n) != MED_OK) return;
+    for (int i = 0; i < n; i++) {
+        bool is_case = strncmp(names[i], "Case", 4) == 0 || strncmp(names[i], "ReMIND-", 7) == 0;
+        char *name = med_format("Case%s", names[i] + strcspn(names[i], "0123456789"));
+        if (is_case && !med_remind_row_find(&j->table, name))
+            med_warn("%s: is in %s, but not in %s: left out", names[i], dir, j->c->refs);
+        free(name);
+    }
     med_names_free(names, n);
 }
 
-static med_status prepare(const med_prepare_remind_config *c, const med_prepare_settled *settled, const table *t,
-                          json_t *report) {
-    med_prepare_case *cases = med_alloc((size_t)(t->n + 1) * sizeof *cases);
-    for (int i = 0; i < t->n; i++) make_case(c, &t->item[i], &cases[i]);
-    warn_unlisted(c, t);
+static med_status prepare(const job *j, const med_prepare_settled *settled, json_t *report) {
+    int n = j->table.n;
+    med_prepare_case *cases = med_alloc((size_t)(n + 1) * sizeof *cases);
+    for (int i = 0; i < n; i++) med_prepare_case_init(&cases[i], j->table.item[i].name);
+    warn_unlisted(j);
     med_prepare_batch b =
-        med_prepare_usual_batch(&c->common, settled, "prepare remind", "ReMIND",
+        med_prepare_usual_batch(&j->c->common, settled, "prepare remind", "ReMIND",
                                 "ReMIND, TCIA, doi 10.7937/3RAG-D070 (Juvekar et al. 2023)", "CC BY 4.0");
-    json_object_set_new(b.preparation, "space", json_string(c->space));
-    med_status status = med_prepare_batch_run(&b, cases, t->n, report);
-    for (int i = 0; i < t->n; i++) med_prepare_case_free(&cases[i]);
+    b.write = write_case;
+    b.options = j;
+    json_object_set_new(b.preparation, "space", json_string(j->c->space));
+    json_object_set_new(b.preparation, "from", json_string(j->c->dicom ? "DICOM" : "NRRD"));
+    med_status status = med_prepare_batch_run(&b, cases, n, report);
+    for (int i = 0; i < n; i++) med_prepare_case_free(&cases[i]);
     free(cases);
     return status;
 }
 
 med_status med_prepare_remind(const med_prepare_remind_config *c, json_t *report) {
     med_prepare_settled settled;
-    table t = {0};
     MED_TRY(med_prepare_settle(&c->common, &settled));
-    if (!c->nrrd || !c->transforms || !c->refs)
-        return med_fail(MED_EUSAGE, "--nrrd, --transforms and --refs are needed");
-    if (!med_path_is_dir(c->nrrd)) return med_fail(MED_EINPUT, "%s: no such folder", c->nrrd);
-    med_status status = read_table(c->refs, MED_WORDS("us", "mr"), take_reference, &t);
-    if (status == MED_OK && c->target) status = read_table(c->target, MED_WORDS("target"), take_target, &t);
-    if (status == MED_OK) status = prepare(c, &settled, &t, report);
-    table_free(&t);
+    if (!c->nrrd == !c->dicom) return med_fail(MED_EUSAGE, "one of --nrrd and --dicom is needed");
+    if (!c->transforms || !c->refs) return med_fail(MED_EUSAGE, "--transforms and --refs are needed");
+    const char *dir = c->dicom ? c->dicom : c->nrrd;
+    if (!med_path_is_dir(dir)) return med_fail(MED_EINPUT, "%s: no such folder", dir);
+    job j = {.c = c, .options = &settled.options};
+    med_status status = med_remind_table_load(c->refs, c->target, &j.table);
+    if (status == MED_OK) status = prepare(&j, &settled, report);
+    med_remind_table_free(&j.table);
     return status;
 }

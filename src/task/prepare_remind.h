@@ -6,7 +6,8 @@
 
 typedef struct med_prepare_remind_config {
     med_prepare_common common;
-    const char *nrrd;          /* folder of CaseNNN/{Preop-MR,Intraop-US,Annotations} with .nrrd files */
+    const char *nrrd;          /* folder of CaseNNN/{Preop-MR,Intraop-US,Annotations} with .nrrd files; or */
+    const char *dicom;         /* folder of ReMIND-NNN with a folder per DICOM series */
     const char *transforms;    /* folder of affine/CaseNNN/ and rigid/CaseNNN/ */
     const char *refs, *target; /* tables "index,us,mr" and "index,target"; target may be NULL: no labels */
     const char *space;         /* "us" or "mr" */

@@ -168,7 +168,6 @@ static void make_case(const char *dir, const char *name, files *seg, med_prepare
         med_prepare_warn(k, "landmarks: no .tag file of MRI and the ultrasound before resection");
     if (!k->us.path) k->excluded = med_format("%s: no file %s-US-before.nii.gz", dir, name);
     if (k->us.path && !k->n_mr) k->excluded = med_format("%s: neither %s-T1 nor %s-FLAIR", dir, name, name);
-    if (k->excluded) med_warn("%s", k->excluded);
     list_unused(name, &f);
     files_free(&f);
 }

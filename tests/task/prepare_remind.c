@@ -275,9 +275,18 @@ static void what_is_missing_is_said(void **state) {
     (void)state;
     char *path = med_format("%s/reg/rigid/Case001/" RIGID, folder);
     unlink(path);
+    write_text("reg/rigid/Case001/other.tfm", "");
     program_result r = prepare("missing", "");
-    assert_int_equal(json_integer_value(json_object_get(r.json, "n_excluded")), 1);
-    assert_non_null(strstr(r.err, RIGID ": no such file"));
+    assert_int_equal(r.exit_code, 2);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "n_failed")), 1);
+    assert_non_null(strstr(r.err, RIGID ": no such file; beside it: other.tfm"));
+    program_free(&r);
+    write_text("refs.csv", "index,us,mr\nCase001,Case001-other.nrrd,Case001-preop-MR-3D_AX_T2_SPACE.nrrd\nCase002,a.nrrd,b.nrrd\n");
+    r = prepare("missing", ""); /* nothing to make a case of: said, and no failure */
+    assert_int_equal(r.exit_code, 0);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "n_excluded")), 2);
+    assert_non_null(strstr(r.err, "Case001: no file Case001-other.nrrd"));
+    assert_non_null(strstr(r.err, "no folder of Case002"));
     program_free(&r);
     write_text("refs.csv", "index,us\nCase001,a.nrrd\n");
     r = prepare("missing", "");
