@@ -9,11 +9,15 @@ static const med_option options[] = {
     MED_OPT_TEXT(T, "split", split, "CSV", "a split file of the release (default: splits.json of the data set)"),
     MED_OPT_INT(T, "fold", fold, 0, 1000, "of splits.json: only its training cases are learned from"),
     MED_OPT_CHOICE(T, "method", method, "nyul|minmax|none", "nyul: piecewise linear by percentiles; none: no targets"),
+    MED_OPT_CHOICE(T, "landmarks", landmarks, "fov|head",
+                   "of nyul: inside the field of view, or of the whole MR before it was cut (steadier when the fan is small)"),
     MED_OPT_END,
 };
 #undef T
 
-static void set_defaults(void *config) { ((med_prepare_harmonise_config *)config)->method = "nyul"; }
+static void set_defaults(void *config) {
+    *(med_prepare_harmonise_config *)config = (med_prepare_harmonise_config){.method = "nyul", .landmarks = "fov"};
+}
 
 static med_status run(med_cli *cli) {
     med_prepare_harmonise_config *c = cli->config;

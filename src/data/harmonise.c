@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "data/head_landmarks.h"
 #include "image/intensity.h"
 
 const double med_nyul_percentiles[MED_NYUL_LANDMARKS] = {1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99.95};
@@ -78,7 +79,17 @@ static med_status read_standard(const json_t *record, const char *mod, double to
                               MED_NYUL_LANDMARKS);
 }
 
-med_status med_harmonise_by(const json_t *record, const char *mod, med_volume *v, bool *is_done) {
+med_status med_harmonise_measure(const json_t *record, const char *path, const char *mod, const med_volume *v,
+                                 double landmarks[MED_NYUL_LANDMARKS], bool *is_there) {
+    const char *where = json_string_value(json_object_get(record, "landmarks"));
+    if (where && strcmp(where, "head") == 0) return med_head_landmarks_of(path, mod, v, landmarks, is_there);
+    if (where && strcmp(where, "fov") != 0)
+        return med_fail(MED_EFORMAT, "harmonisation: the landmarks '%s' are neither of the fov nor of the head", where);
+    *is_there = med_nyul_measure(v, landmarks);
+    return MED_OK;
+}
+
+med_status med_harmonise_by(const json_t *record, const char *path, const char *mod, med_volume *v, bool *is_done) {
     double from[MED_NYUL_LANDMARKS], to[MED_NYUL_LANDMARKS];
     const char *method = json_string_value(json_object_get(record, "method"));
     *is_done = false;
@@ -87,9 +98,10 @@ med_status med_harmonise_by(const json_t *record, const char *mod, med_volume *v
     if (!is_nyul && !is_minmax && strcmp(method, "none") != 0)
         return med_fail(MED_EFORMAT, "harmonisation: the method '%s' is none of nyul, minmax, none", method);
     if (!strcmp(mod, "us") || (!is_nyul && !is_minmax)) return MED_OK;
-    bool has_scale = true;
+    bool has_scale = true, is_measured = false;
     if (is_nyul) MED_TRY(read_standard(record, mod, to, &has_scale));
-    if (!has_scale || !med_nyul_measure(v, from)) return MED_OK;
+    if (has_scale) MED_TRY(med_harmonise_measure(record, path, mod, v, from, &is_measured));
+    if (!is_measured) return MED_OK;
     if (is_nyul)
         med_harmonise_apply(v, from, to, MED_NYUL_LANDMARKS);
     else
@@ -106,7 +118,7 @@ med_status med_harmonised_target(const med_case *c, const char *mod, const json_
     med_status status = med_volume_load(path, &v);
     if (status == MED_OK) {
         med_intensity_lift_negative(v);
-        status = med_harmonise_by(record, mod, v, &is_done);
+        status = med_harmonise_by(record, path, mod, v, &is_done);
     }
     if (status == MED_OK && is_done) status = med_intensity_target_to_network(v, path);
     free(path);

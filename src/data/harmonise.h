@@ -19,9 +19,13 @@ void med_harmonise_apply(med_volume *v, const double *from, const double *to, in
 void med_harmonise_minmax(med_volume *v);
 
 /* A harmonisation as manifests, weights and sidecars record it: {"method": "nyul", "scales": {MOD: {"standard": [...]}}}.
- * Apply it to an MR as acquired, in place: what `medley prepare harmonise` would make of it. *is_done false, nothing changed:
+ * Apply it to an MR as acquired, of the file `path`, in place: what `medley prepare harmonise` would make of it. With
+ * "landmarks": "head" those of the image are of its whole head (data/head_landmarks.h). *is_done false, nothing changed:
  * method none, "us", no scale for this modality, or fewer than two different values. MED_EFORMAT: no such record. */
-MED_CHECK med_status med_harmonise_by(const json_t *record, const char *mod, med_volume *v, bool *is_done);
+MED_CHECK med_status med_harmonise_by(const json_t *record, const char *path, const char *mod, med_volume *v, bool *is_done);
+/* Landmarks of an image as the record asks for them. */
+MED_CHECK med_status med_harmonise_measure(const json_t *record, const char *path, const char *mod, const med_volume *v,
+                                           double landmarks[MED_NYUL_LANDMARKS], bool *is_there);
 /* The target of a case at network scale: its file where there is one, else its image harmonised by the record (NULL: none),
  * else by the input rule. */
 MED_CHECK med_status med_harmonised_target(const med_case *c, const char *mod, const json_t *record, med_volume **out);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "data/head_landmarks.h"
 #include "data/prepare_checks.h"
 #include "image/dicom.h"
 #include "image/intensity.h"
@@ -159,7 +160,7 @@ static void check_place(const work *w, const char *mod, const med_volume *before
 }
 
 static med_status make_mr(work *w, const med_prepare_source *s, bool *is_there) {
-    med_volume *raw, *mr, *before;
+    med_volume *raw, *mr, *before = NULL;
     float lo, hi;
     MED_TRY(load(w, s->path, &raw));
     med_volume_range(raw, &lo, &hi);
@@ -174,7 +175,8 @@ static med_status make_mr(work *w, const med_prepare_source *s, bool *is_there) 
         cast_like_release(raw, lo);
     else
         shift_to_zero(w->c, s->path, raw, lo);
-    med_status status = place_untransformed(w, s, raw, &before);
+    med_status status = med_head_landmarks_note(raw, s->mod, w->c->notes);
+    if (status == MED_OK) status = place_untransformed(w, s, raw, &before);
     if (status == MED_OK) status = warp(s, raw, w->us->grid, false, &mr);
     med_volume_free(raw);
     if (status == MED_OK) check_place(w, s->mod, before, mr);

@@ -18,6 +18,7 @@ typedef struct work {
     int *train, n_train; /* case indices */
     bool is_nyul;
     json_t *scales; /* modality -> standard scale */
+    json_t *record; /* of the harmonisation, so far: method, landmarks, scales */
     int n_written;
 } work;
 
@@ -58,13 +59,18 @@ static med_status learn(work *w, int j) {
     int n = 0;
     for (int t = 0; t < w->n_train; t++) {
         med_volume *v;
-        if (!med_modset_has(w->d->cases[w->train[t]].observed, j)) continue;
+        bool is_there = false;
+        const med_case *c = &w->d->cases[w->train[t]];
+        if (!med_modset_has(c->observed, j)) continue;
         MED_TRY(load_mr(w, w->train[t], j, &v));
-        if (med_nyul_measure(v, landmarks)) {
-            med_nyul_learn(landmarks, sum);
-            n++;
-        }
+        char *path = med_case_path(c, w->d->mods[j], NULL);
+        med_status status = med_harmonise_measure(w->record, path, w->d->mods[j], v, landmarks, &is_there);
         med_volume_free(v);
+        free(path);
+        MED_TRY(status);
+        if (!is_there) continue;
+        med_nyul_learn(landmarks, sum);
+        n++;
     }
     if (!n) {
         med_warn("%s: no training case has a usable %s: no targets for it", w->c->data, w->d->mods[j]);
@@ -80,11 +86,11 @@ static med_status write_target(work *w, int i, int j) {
     med_volume *v;
     const med_case *c = &w->d->cases[i];
     MED_TRY(load_mr(w, i, j, &v));
-    char *path = med_format("%s/%s-%s.target.nii.gz", c->dir, c->name, w->d->mods[j]);
+    char *path = med_format("%s/%s-%s.target.nii.gz", c->dir, c->name, w->d->mods[j]), *from = med_case_path(c, w->d->mods[j], NULL);
     bool is_done = false;
-    json_t *record = json_pack("{s:s, s:O}", "method", w->c->method, "scales", w->scales);
-    med_status status = med_harmonise_by(record, w->d->mods[j], v, &is_done);
-    json_decref(record);
+    json_object_set(w->record, "scales", w->scales);
+    med_status status = med_harmonise_by(w->record, from, w->d->mods[j], v, &is_done);
+    free(from);
     if (is_done) {
         status = med_volume_save(v, path, MED_VOXEL_F32);
         w->n_written++;
@@ -123,8 +129,8 @@ static json_t *describe(const work *w) {
     json_t *percentiles = json_array(), *train = json_array();
     for (int l = 0; l < MED_NYUL_LANDMARKS; l++) json_array_append_new(percentiles, json_real(med_nyul_percentiles[l]));
     for (int t = 0; t < w->n_train; t++) json_array_append_new(train, json_string(w->d->cases[w->train[t]].name));
-    return json_pack("{s:s, s:i, s:o, s:o, s:O}", "method", w->c->method, "fold", w->c->fold, "percentiles",
-                     percentiles, "training", train, "scales", w->scales);
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:O}", "method", w->c->method, "landmarks", w->c->landmarks, "fold", w->c->fold,
+                     "percentiles", percentiles, "training", train, "scales", w->scales);
 }
 
 static med_status run(work *w, json_t *report) {
@@ -146,9 +152,15 @@ static med_status run(work *w, json_t *report) {
 
 med_status med_prepare_harmonise(const med_prepare_harmonise_config *c, json_t *report) {
     work w = {.c = c, .is_nyul = strcmp(c->method, "nyul") == 0, .scales = json_object()};
+    if (!w.is_nyul && strcmp(c->landmarks, "head") == 0) {
+        json_decref(w.scales);
+        return med_fail(MED_EUSAGE, "--landmarks head is for --method nyul");
+    }
+    w.record = json_pack("{s:s, s:s}", "method", c->method, "landmarks", c->landmarks);
     med_status status = run(&w, report);
     med_dataset_free(w.d);
     free(w.train);
     json_decref(w.scales);
+    json_decref(w.record);
     return status;
 }

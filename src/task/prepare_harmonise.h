@@ -10,6 +10,7 @@ typedef struct med_prepare_harmonise_config {
     const char *split;  /* a split file of the release; NULL: splits.json of the data set, or all cases */
     int fold;           /* of splits.json */
     const char *method; /* "nyul", "minmax", "none" (removes the targets) */
+    const char *landmarks; /* of nyul: "fov", where the image is above 0; "head", the whole head as it was before cutting */
 } med_prepare_harmonise_config;
 
 /* Writes CASE-MOD.target.nii.gz for every MR and "harmonisation" into the manifest: method, fold, training cases, and per

@@ -46,7 +46,7 @@ med_status med_synth_given_save(const med_synth_config *c, const char *case_name
     *is_written = false;
     MED_TRY(med_volume_load(path, &v));
     med_intensity_lift_negative(v);
-    med_status status = med_harmonise_by(harmonisation, mod, v, is_written);
+    med_status status = med_harmonise_by(harmonisation, path, mod, v, is_written);
     if (status == MED_OK && *is_written) status = save_volume(c, case_name, mod, v);
     if (status == MED_OK && *is_written) status = save_sidecar(c, case_name, mod, path, harmonisation);
     med_volume_free(v);

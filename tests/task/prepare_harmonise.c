@@ -5,7 +5,7 @@
 #include "../program.h"
 #include "base/file.h"
 #include "data/dataset.h"
-#include "data/harmonise.h"
+#include "data/head_landmarks.h"
 
 static float ramp(int i, int j, int k) { return (float)(i + 10 * j + 100 * k); } /* 0..999 on 10 x 10 x 10 */
 
@@ -31,6 +31,43 @@ static void landmarks_and_map(void **state) {
     for (int i = 0; i < 1000; i++) v->voxel[i] = 0;
     assert_false(med_nyul_measure(v, found));
     med_volume_free(v);
+}
+
+/* A ball of 40 voxels' radius, dark fluid in its middle, in faint noise, with a bright speck beside it. */
+static float ball(int i, int j, int k) {
+    double r = hypot(hypot(i - 60, j - 60), k - 60);
+    if (r < 10) return 20;
+    if (r < 40) return (float)(300 + (i + j + k) % 101);
+    return i < 3 && j < 3 && k < 3 ? 900 : (float)((i * 7 + j * 5 + k * 3) % 11);
+}
+
+static void landmarks_of_the_head(void **state) {
+    (void)state;
+    med_volume *v = images_make(images_oblique_grid(121, 121, 121, false), ball);
+    double found[MED_NYUL_LANDMARKS];
+    bool is_there;
+    assert_ok(med_head_landmarks_measure(v, found, &is_there));
+    assert_true(is_there);
+    /* (10/40)^3 = 1.6 % is fluid: the first percentile. Of 300..400 in equal shares the median is 350. */
+    assert_true(found[0] == 20 && fabs(found[5] - 350) < 3 && found[MED_NYUL_LANDMARKS - 1] >= 399);
+    /* noted for a case, read back from beside its image; without the note the image itself is measured */
+    char *folder = testing_folder(), *image = med_path_join(folder, "a-t2.nii.gz"), *notes = med_path_join(folder, "prepare.json");
+    double other[MED_NYUL_LANDMARKS];
+    json_t *root = json_pack("{s:{}}", "notes");
+    assert_ok(med_head_landmarks_note(v, "t2", json_object_get(root, "notes")));
+    assert_int_equal(json_dump_file(root, notes, 0), 0);
+    for (size_t i = 0; i < med_grid_count(v->grid); i++) v->voxel[i] = 0; /* whatever is left of it */
+    assert_ok(med_head_landmarks_of(image, "t2", v, other, &is_there));
+    assert_true(is_there && memcmp(found, other, sizeof found) == 0);
+    assert_ok(med_head_landmarks_of(image, "cet1", v, other, &is_there));
+    assert_false(is_there);
+    assert_ok(med_file_write(notes, "{\"notes\": {\"head_landmarks\": {\"t2\": [3, 2, 1]}}}", 44));
+    assert_fails(med_head_landmarks_of(image, "t2", v, other, &is_there), MED_EFORMAT, "11 ascending numbers");
+    json_decref(root);
+    med_volume_free(v);
+    testing_remove(folder);
+    free(image);
+    free(notes);
 }
 
 static void a_data_set(void **state) {
@@ -93,6 +130,8 @@ static void a_data_set(void **state) {
     assert_ok(med_dataset_open(data, &d)); /* the manifest no longer lists targets */
     assert_false(med_case_has_target(&d->cases[0], "t2"));
     med_dataset_free(d);
+    assert_program(2, "--landmarks head is for --method nyul", "prepare harmonise --data %s --method minmax --landmarks head", data);
+    assert_program(2, "landmarks of the whole head are not kept beside it", "prepare harmonise --data %s --landmarks head", data);
     assert_program(2, "fold 7: 1 in its splits.json", "prepare harmonise --data %s --fold 7", data);
     testing_remove(folder);
     free(data);
@@ -148,7 +187,7 @@ static void weights_carry_it(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(landmarks_and_map), cmocka_unit_test(a_data_set),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(landmarks_and_map), cmocka_unit_test(landmarks_of_the_head), cmocka_unit_test(a_data_set),
                                        cmocka_unit_test(weights_carry_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

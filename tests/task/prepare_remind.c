@@ -6,6 +6,7 @@
 #include "../program.h"
 #include "base/file.h"
 #include "data/dataset.h"
+#include "data/head_landmarks.h"
 #include "data/prepare_us.h"
 #include "image/transform.h"
 
@@ -222,6 +223,25 @@ static void the_scene_comes_out(void **state) {
     free(path);
 }
 
+/* The scale comes from the whole MR as it was before the cut to the field of view. */
+static void harmonised_by_the_whole_head(void **state) {
+    (void)state;
+    assert_program(0, "", "prepare harmonise --data %s/data --landmarks head", folder);
+    char *path = med_format("%s/nrrd/Case001/Preop-MR/Case001-preop-MR-3D_AX_T2_SPACE.nrrd", folder);
+    med_volume *whole, *t2 = load("data", "t2"), *target = load("data", "t2.target");
+    double own[MED_NYUL_LANDMARKS], standard[MED_NYUL_LANDMARKS] = {0};
+    bool is_there;
+    assert_ok(med_volume_load(path, &whole));
+    assert_ok(med_head_landmarks_measure(whole, own, &is_there));
+    med_nyul_learn(own, standard); /* the one case teaches its own scale */
+    med_harmonise_apply(t2, own, standard, MED_NYUL_LANDMARKS);
+    for (size_t i = 0; i < med_grid_count(t2->grid); i++) assert_true(fabsf(t2->voxel[i] - target->voxel[i]) < 1e-5f);
+    med_volume_free(whole);
+    med_volume_free(t2);
+    med_volume_free(target);
+    free(path);
+}
+
 static void a_second_run_keeps_the_case(void **state) {
     (void)state;
     program_result r = prepare("data", "");
@@ -350,7 +370,8 @@ int main(void) {
     folder = testing_folder();
     write_patient();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_scene_comes_out),     cmocka_unit_test(a_second_run_keeps_the_case),
+        cmocka_unit_test(the_scene_comes_out),
+                                       cmocka_unit_test(harmonised_by_the_whole_head),     cmocka_unit_test(a_second_run_keeps_the_case),
         cmocka_unit_test(a_wrong_transform_shows), cmocka_unit_test(in_the_space_of_the_mr),
         cmocka_unit_test(what_is_missing_is_said), cmocka_unit_test(five_outcomes_of_the_spacing_rule),
         cmocka_unit_test(crop_keeps_places),
