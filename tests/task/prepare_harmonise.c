@@ -61,7 +61,8 @@ static void landmarks_of_the_head(void **state) {
     assert_true(is_there && memcmp(found, other, sizeof found) == 0);
     assert_ok(med_head_landmarks_of(image, "cet1", v, other, &is_there));
     assert_false(is_there);
-    assert_ok(med_file_write(notes, "{\"notes\": {\"head_landmarks\": {\"t2\": [3, 2, 1]}}}", 44));
+    static const char bad[] = "{\"notes\": {\"head_landmarks\": {\"t2\": [3, 2, 1]}}}";
+    assert_ok(med_file_write(notes, bad, sizeof bad - 1));
     assert_fails(med_head_landmarks_of(image, "t2", v, other, &is_there), MED_EFORMAT, "11 ascending numbers");
     json_decref(root);
     med_volume_free(v);
