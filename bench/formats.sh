@@ -11,6 +11,6 @@ if [ ! -x "$python" ]; then
     "$folder/venv/bin/pip" --quiet install numpy SimpleITK nibabel
 fi
 [ -e "$folder/noise.nii.gz" ] || "$python" "$here/peer/formats.py" "$medley" "$folder" make
-for what in prepare read sheet; do
+for what in prepare resample read sheet; do
     ${TIMED:-} "$python" "$here/peer/formats.py" "$medley" "$folder" $what "$@"
 done

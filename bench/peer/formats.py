@@ -1,6 +1,6 @@
 """Real data in, beside SimpleITK and nibabel: one large ultrasound and three MRs to a prepared case, one MR read, one
-contact sheet. Usage: formats.py MEDLEY FOLDER make|prepare|read|sheet [SCANS.nii.gz ...]. Prints medians of 5 runs."""
-import os, statistics, sys, time
+contact sheet. Usage: formats.py MEDLEY FOLDER make|prepare|resample|read|sheet [SCANS.nii.gz ...]. Prints medians of 5 runs."""
+import os, statistics, subprocess, sys, time
 
 os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "2")
 import numpy as np
@@ -131,6 +131,20 @@ def prepare():
     print(f"grids {ours.GetSize()} and {us.GetSize()}; largest difference of t2 where both are {abs(ours_t2 - theirs_t2)[both].max():.3g}")
 
 
+def ours(*words):
+    """bench_formats beside the program: medians in one process, as the peers' are."""
+    return float(subprocess.run([os.path.join(os.path.dirname(medley), "bench_formats"), *words], check=True, capture_output=True).stdout)
+
+
+def resample():
+    like = sitk.ReadImage(at("s-us.nii.gz"))
+    for name, t in (("us", None), ("t2", at("t2.tfm"))):
+        moving = sitk.ReadImage(at(name + ".nrrd"), sitk.sitkFloat32)
+        transform = sitk.ReadTransform(t) if t else sitk.Transform()
+        s, _ = median(lambda: sitk.Resample(moving, like, transform, sitk.sitkLinear, 0.0))
+        print(f"resample {name}: medley {ours('--resample', at(name + '.nrrd'), at('s-us.nii.gz'), *([t] if t else [])):.3f} s, SimpleITK {s:.3f} s")
+
+
 def read():
     import nibabel
 
@@ -139,8 +153,7 @@ def read():
         print(f"{os.path.basename(path)}: {image.shape} {image.get_data_dtype()}, {os.path.getsize(path) / 1e6:.1f} MB")
         s, _ = median(lambda: run(medley, "info", path, "--stats", "--threads", "2"))
         print(f"  medley info --stats (the whole process): {s:.3f} s")
-        s, _ = median(lambda: run(medley, "--version"))
-        print(f"  ... of which start and end of a process: {s:.3f} s")
+        print(f"  medley, as float32:  {ours(path):.3f} s")
         s, _ = median(lambda: np.asarray(nibabel.load(path).dataobj))
         print(f"  nibabel, as stored:  {s:.3f} s")
         s, _ = median(lambda: nibabel.load(path).get_fdata(dtype=np.float32))
@@ -158,4 +171,4 @@ def sheet():
     print(f"... without the sheet: {s:.2f} s")
 
 
-{"make": make, "prepare": prepare, "read": read, "sheet": sheet}[what]()
+{"make": make, "prepare": prepare, "resample": resample, "read": read, "sheet": sheet}[what]()

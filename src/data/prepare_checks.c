@@ -4,20 +4,44 @@
 #include <math.h>
 #include <stdlib.h>
 #include "base/memory.h"
+#include "base/thread.h"
 #include "image/intensity.h"
+
+typedef struct plane_count {
+    int n_above, n_top; /* voxels above 0, and at the plane's own maximum */
+    float top;
+} plane_count;
+
+typedef struct count_job {
+    const med_volume *v;
+    plane_count *plane;
+} count_job;
+
+static void count_plane(void *context, int k) {
+    const count_job *j = context;
+    const int n = j->v->grid.n[0] * j->v->grid.n[1];
+    const float *x = med_volume_at(j->v, 0, 0, k);
+    plane_count c = {.top = x[0]};
+    for (int i = 0; i < n; i++) c.top = x[i] > c.top ? x[i] : c.top;
+    for (int i = 0; i < n; i++) c.n_above += x[i] > 0, c.n_top += x[i] == c.top;
+    j->plane[k] = c;
+}
 
 void med_check_image(med_prepare_case *c, const char *mod, const med_volume *v) {
     double s[3];
-    size_t n = med_grid_count(v->grid), n_above = 0, n_top = 0;
-    float top = v->voxel[0];
+    size_t n_above = 0, n_top = 0;
+    count_job j = {v, med_alloc((size_t)v->grid.n[2] * sizeof *j.plane)};
     med_grid_spacing(v->grid, s);
     for (int a = 0; a < 3; a++)
         if (s[a] < 0.05 || s[a] > 6) med_prepare_warn(c, "%s: a spacing of %g mm", mod, s[a]);
-    for (size_t i = 0; i < n; i++) top = v->voxel[i] > top ? v->voxel[i] : top;
-    for (size_t i = 0; i < n; i++) {
-        n_above += v->voxel[i] > 0;
-        n_top += v->voxel[i] == top;
+    med_parallel(v->grid.n[2], count_plane, &j);
+    float top = j.plane[0].top;
+    for (int k = 0; k < v->grid.n[2]; k++) top = j.plane[k].top > top ? j.plane[k].top : top;
+    for (int k = 0; k < v->grid.n[2]; k++) {
+        n_above += (size_t)j.plane[k].n_above;
+        n_top += j.plane[k].top == top ? (size_t)j.plane[k].n_top : 0;
     }
+    free(j.plane);
     if (top > 0 && 5 * n_top > n_above)
         med_prepare_warn(c, "%s: %.0f %% of its signal is at the maximum %g: saturated?", mod,
                          100 * (double)n_top / (double)n_above, (double)top);

@@ -2,6 +2,7 @@
  * not from its neighbour's, so rounding does not add up along a row. */
 #include "image/resample.h"
 
+#include <math.h>
 #include <string.h>
 #include "base/thread.h"
 #include "image/spline.h"
@@ -35,6 +36,8 @@ static inline float sample_nearest(const med_volume *in, const double c[3]) {
     return *med_volume_at(in, at[0], at[1], at[2]);
 }
 
+static inline double between(double a, double b, double w) { return a + w * (b - a); }
+
 static inline float sample_linear(const med_volume *in, const double c[3]) {
     const int *n = in->grid.n;
     int low[3], high[3];
@@ -49,11 +52,20 @@ static inline float sample_linear(const med_volume *in, const double c[3]) {
     for (int z = 0; z < 2; z++) {
         int k = z ? high[2] : low[2];
         const float *row0 = med_volume_at(in, 0, low[1], k), *row1 = med_volume_at(in, 0, high[1], k);
-        double a = row0[low[0]] + w[0] * ((double)row0[high[0]] - row0[low[0]]);
-        double b = row1[low[0]] + w[0] * ((double)row1[high[0]] - row1[low[0]]);
-        plane[z] = a + w[1] * (b - a);
+        plane[z] = between(between(row0[low[0]], row0[high[0]], w[0]), between(row1[low[0]], row1[high[0]], w[0]), w[1]);
     }
-    return (float)(plane[0] + w[2] * (plane[1] - plane[0]));
+    return (float)between(plane[0], plane[1], w[2]);
+}
+
+/* The same where no neighbour is outside. */
+static inline float sample_linear_within(const med_volume *in, const double c[3]) {
+    const ptrdiff_t row = in->grid.n[0], plane = row * in->grid.n[1];
+    const int i = (int)c[0], j = (int)c[1], k = (int)c[2];
+    const double w[3] = {c[0] - i, c[1] - j, c[2] - k};
+    const float *p = in->voxel + k * plane + j * row + i, *q = p + plane;
+    double low = between(between(p[0], p[1], w[0]), between(p[row], p[row + 1], w[0]), w[1]);
+    double high = between(between(q[0], q[1], w[0]), between(q[row], q[row + 1], w[0]), w[1]);
+    return (float)between(low, high, w[2]);
 }
 
 /* Sum of the corners' weights for each value; a value's corners are counted at its first one. */
@@ -84,15 +96,59 @@ static inline float sample_label(const med_volume *in, const double c[3]) {
 
 typedef float sample_fn(const med_volume *in, const double c[3]);
 
+typedef struct line { /* continuous input indices along a row of the output */
+    double start[3], step[3];
+} line;
+
+static inline void line_at(const line *l, int i, double c[3]) {
+    for (int a = 0; a < 3; a++) c[a] = l->start[a] + i * l->step[a];
+}
+
+static inline void fill_part(const job *w, const line *l, int begin, int end, float *row, sample_fn *sample) {
+    for (int i = begin; i < end; i++) {
+        double c[3];
+        line_at(l, i, c);
+        row[i] = is_inside(w->in->grid.n, c) ? sample(w->in, c) : w->outside;
+    }
+}
+
+static bool is_within(const int n[3], const line *l, int i) {
+    double c[3];
+    line_at(l, i, c);
+    for (int a = 0; a < 3; a++)
+        if (!(c[a] >= 0 && c[a] < n[a] - 1)) return false;
+    return true;
+}
+
+/* The part of a row where all eight neighbours are voxels: a line leaves a box once, so checking its ends is enough. */
+static void find_within(const int n[3], const line *l, int n_out, int *begin, int *end) {
+    double low = 0, high = n_out;
+    for (int a = 0; a < 3; a++) {
+        double at_0 = -l->start[a] / l->step[a], at_n = (n[a] - 1 - l->start[a]) / l->step[a];
+        if (l->step[a] == 0) continue;
+        low = fmax(low, fmin(at_0, at_n));
+        high = fmin(high, fmax(at_0, at_n));
+    }
+    *begin = (int)fmin(ceil(low), n_out);
+    *end = (int)fmax(ceil(high), *begin);
+    while (*begin < *end && !is_within(n, l, *begin)) ++*begin;
+    while (*begin < *end && !is_within(n, l, *end - 1)) --*end;
+}
+
 static inline void fill_row(const job *w, int j, int k, sample_fn *sample) {
     const med_affine *m = &w->to_index;
     float *row = med_volume_at(w->out, 0, j, k);
-    double start[3];
-    med_affine_apply(*m, (const double[3]){0, j, k}, start);
-    for (int i = 0; i < w->out->grid.n[0]; i++) {
-        const double c[3] = {start[0] + i * m->m[0][0], start[1] + i * m->m[1][0], start[2] + i * m->m[2][0]};
-        row[i] = is_inside(w->in->grid.n, c) ? sample(w->in, c) : w->outside;
+    int n_out = w->out->grid.n[0], begin = n_out, end = n_out;
+    line l = {.step = {m->m[0][0], m->m[1][0], m->m[2][0]}};
+    med_affine_apply(*m, (const double[3]){0, j, k}, l.start);
+    if (sample == sample_linear) find_within(w->in->grid.n, &l, n_out, &begin, &end);
+    fill_part(w, &l, 0, begin, row, sample);
+    for (int i = begin; i < end; i++) {
+        double c[3];
+        line_at(&l, i, c);
+        row[i] = sample_linear_within(w->in, c);
     }
+    fill_part(w, &l, end, n_out, row, sample);
 }
 
 static inline void fill_row_by_chain(const job *w, int j, int k, sample_fn *sample) {
