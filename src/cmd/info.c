@@ -56,8 +56,11 @@ static void print_image(const json_t *report) {
     print_row("orientation", text_of(report, "orientation"));
     print_affine("affine (RAS)", json_object_get(report, "affine_ras"));
     print_row("description", text_of(report, "description"));
-    printf("%-14s%.6g to %.6g\n", "values", json_number_value(json_object_get(report, "min")),
+    json_int_t n_nonfinite = json_integer_value(json_object_get(report, "nonfinite"));
+    printf("%-14s%.6g to %.6g", "values", json_number_value(json_object_get(report, "min")),
            json_number_value(json_object_get(report, "max")));
+    if (n_nonfinite) printf(", and %lld not finite", (long long)n_nonfinite);
+    printf("\n");
 }
 
 /* "key = value", one a line, the first with a title. */

@@ -2,8 +2,10 @@
  * prepare.json become the manifest. */
 #include "data/prepare_batch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include "base/thread.h"
 #include "data/dataset_parts.h"
 
+#define PARTIAL ".partial-" /* .CASE.partial-PID: a case in the making */
 static const char MARK[] = "preparing.json"; /* a run that has not ended yet */
 
 typedef struct outcome {
@@ -26,6 +29,7 @@ typedef struct outcome {
 typedef struct run {
     const med_prepare_batch *b;
     med_prepare_case *cases;
+    int n;
     outcome *outcomes;
     med_progress *progress;
     pthread_mutex_t lock; /* of progress */
@@ -42,7 +46,7 @@ static med_status move_into_place(const char *temporary, const char *place) {
 }
 
 static med_status make(const med_prepare_batch *b, med_prepare_case *c, const char *place) {
-    char *temporary = med_format("%s/.%s.partial-%ld", b->data, c->name, (long)getpid());
+    char *temporary = med_format("%s/.%s" PARTIAL "%ld", b->data, c->name, (long)getpid());
     med_status status = med_dir_create(temporary);
     if (status == MED_OK) status = b->write(c, b->options, temporary);
     if (status == MED_OK) status = move_into_place(temporary, place);
@@ -73,6 +77,7 @@ static void case_task(void *context, int i) {
     if (r->is_stopped) return;
     r->outcomes[i] = make_or_keep(r->b, &r->cases[i]);
     bool is_failed = r->outcomes[i].code != MED_OK;
+    if (is_failed && r->n == 1) return; /* its message is that of the batch */
     if (r->outcomes[i].message) med_warn("%s", r->outcomes[i].message);
     if (is_failed && r->b->strict) r->is_stopped = true;
     pthread_mutex_lock(&r->lock);
@@ -125,6 +130,21 @@ static bool has_file(const char *data, const char *name) {
     return has;
 }
 
+/* Folders of cases whose process is gone. */
+static void remove_stale(const char *data) {
+    DIR *stream = opendir(data);
+    if (!stream) return;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        const char *mark = entry->d_name[0] == '.' ? strstr(entry->d_name, PARTIAL) : NULL;
+        long pid = mark ? strtol(mark + strlen(PARTIAL), NULL, 10) : 0;
+        if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        char *path = med_path_join(data, entry->d_name);
+        med_dir_remove(path);
+        free(path);
+    }
+    closedir(stream);
+}
+
 static med_status open_data(const char *data) {
     char **names;
     int n;
@@ -133,15 +153,17 @@ static med_status open_data(const char *data) {
     med_names_free(names, n);
     if (n && !has_file(data, "manifest.json") && !has_file(data, MARK))
         return med_fail(MED_EUSAGE, "%s: is not empty and no data set of medley; nothing was changed", data);
+    remove_stale(data);
     char *mark = med_path_join(data, MARK);
     med_status status = med_file_write(mark, "{}\n", 3);
     free(mark);
     return status;
 }
 
-static void close_data(const char *data) {
+/* Without its manifest the folder stays marked, so that the next run goes on in it. */
+static void close_data(const char *data, bool is_saved) {
     char *mark = med_path_join(data, MARK);
-    unlink(mark);
+    if (is_saved) unlink(mark);
     rmdir(data); /* when nothing came of it; what holds files stays */
     free(mark);
 }
@@ -184,7 +206,7 @@ med_status med_prepare_batch_run(const med_prepare_batch *b, med_prepare_case *c
         json_decref(b->preparation);
         return opened;
     }
-    run r = {.b = b, .cases = cases, .outcomes = med_alloc((size_t)(n + 1) * sizeof *r.outcomes)};
+    run r = {.b = b, .cases = cases, .n = n, .outcomes = med_alloc((size_t)(n + 1) * sizeof *r.outcomes)};
     pthread_mutex_init(&r.lock, NULL);
     r.progress = med_progress_start("preparing", n);
     if (b->max_memory_mb >= b->case_memory_mb * med_threads())
@@ -199,7 +221,7 @@ med_status med_prepare_batch_run(const med_prepare_batch *b, med_prepare_case *c
         0;
     med_status saved = has_any ? save_manifest(b) : MED_OK;
     if (!has_any) json_decref(b->preparation);
-    close_data(b->data);
+    close_data(b->data, saved == MED_OK);
     for (int i = 0; i < n; i++) free(r.outcomes[i].message);
     free(r.outcomes);
     return status != MED_OK ? status : saved;

@@ -111,9 +111,9 @@ static int count_entries(void) {
 }
 
 /* `before` and `after` the bad image in the command line. */
-static void check_command(const char *before, const char *after) {
+static void check_command(const char *before, const char *after, int n_rows) {
     int n_entries = count_entries();
-    for (int r = 0; r < N_ROWS; r++) {
+    for (int r = 0; r < n_rows; r++) {
         program_result result = program_run("%s %s/%s %s", before, folder, rows[r].name, after);
         size_t n = strlen(result.err);
         bool is_one_line = n > 1 && strchr(result.err, '\n') == result.err + n - 1;
@@ -132,15 +132,41 @@ static void unusable_images_are_refused(void **state) {
     for (int r = 0; r < N_ROWS; r++) make_file(r);
     char *good = med_path_join(folder, "good.nii"), *compare = med_format("compare %s", good);
     assert_program(0, "", "%s %s", compare, good);
-    check_command(compare, "");
-    check_command("compare", good);
+    check_command(compare, "", N_ROWS);
+    check_command("compare", good, N_ROWS);
+    check_command("info --stats", "", N_ROWS - 1); /* it counts what is not finite, of the last */
+    program_result result = program_run("info %s/%s", folder, rows[N_ROWS - 1].name);
+    assert_non_null(strstr(result.out, ", and 1 not finite"));
+    program_free(&result);
     free(compare);
     free(good);
 }
 
+/* The fixtures' malformed files, through the program. */
+static void malformed_fixtures_are_refused(void **state) {
+    (void)state;
+    if (!images_find()) skip();
+    json_t *list = images_json("bad.json"), *row;
+    size_t r;
+    char *out = med_path_join(folder, "out.nii.gz");
+    json_array_foreach (json_object_get(list, "files"), r, row) {
+        char *path = images_path(images_text(row, "file"));
+        program_result result = program_run("prepare normalise %s -o %s", path, out);
+        const char *end = strchr(result.err, '\n');
+        if (result.exit_code != 2 || !end || end[1] || !strstr(result.err, path) || med_path_exists(out))
+            fail_msg("%s: exit %d, stderr '%s'", path, result.exit_code, result.err);
+        program_free(&result);
+        free(path);
+    }
+    assert_int_equal(r, 115);
+    json_decref(list);
+    free(out);
+}
+
 int main(void) {
     folder = testing_folder();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(unusable_images_are_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(unusable_images_are_refused),
+                                       cmocka_unit_test(malformed_fixtures_are_refused)};
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
     testing_remove(folder);
     return n_failed;

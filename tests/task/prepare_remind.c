@@ -324,6 +324,26 @@ static void what_is_missing_is_said(void **state) {
     free(path);
 }
 
+/* Two series of a modality with equal spacing, and a folder that the table does not know. */
+static void what_is_not_clear_is_said(void **state) {
+    (void)state;
+    char *command = med_format("cd %s/nrrd && cp Case001/Preop-MR/Case001-preop-MR-3D_AX_T2_SPACE.nrrd "
+                               "Case001/Preop-MR/Case001-preop-MR-3D_AX_T2_SPACE-r.nrrd && mkdir Case077", folder);
+    assert_int_equal(system(command), 0);
+    write_transform("reg/rigid/Case001", "Case001-Case001-preop-MR-3D_AX_T2_SPACE-to-Case001-preop-MR-3D_AX_T2_SPACE-r.tfm",
+                    med_affine_identity(), false);
+    program_result r = prepare("ties", "");
+    if (r.exit_code != 0) fail_msg("%s", r.err);
+    assert_non_null(strstr(r.err, "t2: Case001-preop-MR-3D_AX_T2_SPACE-r.nrrd and Case001-preop-MR-3D_AX_T2_SPACE.nrrd have the same "
+                                  "spacing: the first is taken"));
+    assert_non_null(strstr(r.err, "Case077: is in "));
+    program_free(&r);
+    free(command);
+    command = med_format("cd %s && rm -r nrrd/Case077 nrrd/Case001/Preop-MR/*-r.nrrd reg/rigid/Case001/*-r.tfm", folder);
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
 /* ---- rules of the ultrasound's grid ---- */
 
 static void five_outcomes_of_the_spacing_rule(void **state) {
@@ -373,7 +393,8 @@ int main(void) {
         cmocka_unit_test(the_scene_comes_out),
                                        cmocka_unit_test(harmonised_by_the_whole_head),     cmocka_unit_test(a_second_run_keeps_the_case),
         cmocka_unit_test(a_wrong_transform_shows), cmocka_unit_test(in_the_space_of_the_mr),
-        cmocka_unit_test(what_is_missing_is_said), cmocka_unit_test(five_outcomes_of_the_spacing_rule),
+        cmocka_unit_test(what_is_not_clear_is_said),
+                                       cmocka_unit_test(what_is_missing_is_said), cmocka_unit_test(five_outcomes_of_the_spacing_rule),
         cmocka_unit_test(crop_keeps_places),
     };
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
