@@ -34,18 +34,24 @@ json_t *med_prepare_describe(const med_prepare_common *c, const char *kind) {
                      is_release ? "none" : c->fov, "spacing_mm", c->spacing_mm, "size", c->size);
 }
 
+med_prepare_batch med_prepare_plain_batch(const med_prepare_common *c, const med_manifest_head *head, json_t *preparation,
+                                          med_prepare_write_fn *write, const void *options) {
+    return (med_prepare_batch){.data = c->out,
+                               .head = *head,
+                               .preparation = preparation,
+                               .write = write,
+                               .options = options,
+                               .strict = c->strict,
+                               .force = c->force,
+                               .max_memory_mb = c->max_memory_mb,
+                               .case_memory_mb = 150};
+}
+
 med_prepare_batch med_prepare_usual_batch(const med_prepare_common *c, const med_prepare_settled *settled,
                                           const char *kind, const char *name, const char *source, const char *licence) {
     static const char *const mods[] = {"us", "t2", "cet1", "flair"};
-    return (med_prepare_batch){
-        .data = c->out,
-        .head = {.name = name, .anchor = "us", .source = source, .licence = licence, .n_mods = 4, .mods = mods},
-        .preparation = med_prepare_describe(c, kind),
-        .write = write_case,
-        .options = &settled->options,
-        .strict = c->strict,
-        .force = c->force,
-        .max_memory_mb = c->max_memory_mb,
-        .case_memory_mb = 700, /* a large ultrasound as float32 while it is read, and one MR */
-    };
+    const med_manifest_head head = {.name = name, .anchor = "us", .source = source, .licence = licence, .n_mods = 4, .mods = mods};
+    med_prepare_batch b = med_prepare_plain_batch(c, &head, med_prepare_describe(c, kind), write_case, &settled->options);
+    b.case_memory_mb = 700; /* a large ultrasound as float32 while it is read, and one MR */
+    return b;
 }

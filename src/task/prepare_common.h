@@ -29,7 +29,10 @@ typedef struct med_prepare_settled { /* keep while the options are in use */
 MED_CHECK med_status med_prepare_settle(const med_prepare_common *c, med_prepare_settled *out);
 json_t *med_prepare_describe(const med_prepare_common *c, const char *kind); /* for the manifest; new reference */
 
-/* The usual batch: us, t2, cet1, flair with us as anchor. */
+/* A batch that takes images as they are; `preparation` is taken. */
+med_prepare_batch med_prepare_plain_batch(const med_prepare_common *c, const med_manifest_head *head, json_t *preparation,
+                                          med_prepare_write_fn *write, const void *options);
+/* The usual batch, everything on one grid: us, t2, cet1, flair with us as anchor. */
 med_prepare_batch med_prepare_usual_batch(const med_prepare_common *c, const med_prepare_settled *settled,
                                           const char *kind, const char *name, const char *source, const char *licence);
 

@@ -123,17 +123,9 @@ static med_status copy_cases(const med_prepare_import_config *c, json_t *report)
         med_names_free(names, n_names);
         return med_fail(MED_EINPUT, "%s: holds no folders of cases", c->in);
     }
-    med_prepare_batch b = {
-        .data = c->common.out,
-        .head = {"imported", "us", c->source, c->licence, 4, mods},
-        .preparation = json_pack("{s:s}", "method", "prepare import"),
-        .write = write_case,
-        .options = c,
-        .strict = c->common.strict,
-        .force = c->common.force,
-        .max_memory_mb = c->common.max_memory_mb,
-        .case_memory_mb = 150,
-    };
+    const med_manifest_head head = {"imported", "us", c->source, c->licence, 4, mods};
+    med_prepare_batch b =
+        med_prepare_plain_batch(&c->common, &head, json_pack("{s:s}", "method", "prepare import"), write_case, c);
     med_status status = med_prepare_batch_run(&b, cases, n, report);
     for (int i = 0; i < n; i++) med_prepare_case_free(&cases[i]);
     free(cases);

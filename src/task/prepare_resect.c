@@ -20,25 +20,14 @@ typedef struct files { /* paths, owned */
     int n;
 } files;
 
-/* Files in `dir` and, `depth` levels down, in its folders. */
-static void collect(const char *dir, int depth, files *f) {
-    char **names;
-    int n;
-    if (med_dir_list(dir, &names, &n) != MED_OK) return;
-    for (int i = 0; i < n; i++) {
-        char *path = med_path_join(dir, names[i]);
-        if (med_path_is_dir(path)) {
-            if (depth > 0) collect(path, depth - 1, f);
-            free(path);
-            continue;
-        }
-        f->path = realloc(f->path, (size_t)(f->n + 1) * sizeof *f->path);
-        f->is_used = realloc(f->is_used, (size_t)(f->n + 1) * sizeof *f->is_used);
-        med_assert(f->path != NULL && f->is_used != NULL);
-        f->is_used[f->n] = false;
-        f->path[f->n++] = path;
-    }
-    med_names_free(names, n);
+static med_status add_file(void *context, const char *dir, const char *name) {
+    files *f = context;
+    f->path = realloc(f->path, (size_t)(f->n + 1) * sizeof *f->path);
+    f->is_used = realloc(f->is_used, (size_t)(f->n + 1) * sizeof *f->is_used);
+    med_assert(f->path != NULL && f->is_used != NULL);
+    f->is_used[f->n] = false;
+    f->path[f->n++] = med_path_join(dir, name);
+    return MED_OK;
 }
 
 static void files_free(files *f) {
@@ -158,7 +147,7 @@ static void add_labels(files *seg, med_prepare_case *k) {
 static void make_case(const char *dir, const char *name, files *seg, med_prepare_case *k) {
     files f = {0};
     med_prepare_case_init(k, name);
-    collect(dir, 2, &f);
+    if (med_dir_visit(dir, 2, add_file, &f) != MED_OK) k->excluded = med_strdup(med_message());
     k->us.path = find_image(&f, name, "US-before");
     k->n_mr += add(&k->mr[k->n_mr], "cet1", find_image(&f, name, "T1"));
     k->n_mr += add(&k->mr[k->n_mr], "flair", find_image(&f, name, "FLAIR"));
@@ -166,8 +155,8 @@ static void make_case(const char *dir, const char *name, files *seg, med_prepare
     k->landmarks = find_tags(&f);
     if (!k->landmarks)
         med_prepare_warn(k, "landmarks: no .tag file of MRI and the ultrasound before resection");
-    if (!k->us.path) k->excluded = med_format("%s: no file %s-US-before.nii.gz", dir, name);
-    if (k->us.path && !k->n_mr) k->excluded = med_format("%s: neither %s-T1 nor %s-FLAIR", dir, name, name);
+    if (!k->excluded && !k->us.path) k->excluded = med_format("%s: no file %s-US-before.nii.gz", dir, name);
+    if (!k->excluded && !k->n_mr) k->excluded = med_format("%s: neither %s-T1 nor %s-FLAIR", dir, name, name);
     list_unused(name, &f);
     files_free(&f);
 }
@@ -181,8 +170,12 @@ static med_status prepare(const med_prepare_resect_config *c, const char *root, 
     MED_TRY(med_prepare_settle(&c->common, &settled));
     files seg = {0};
     int n_cases = 0;
+    med_status status = c->seg ? med_dir_visit(c->seg, 3, add_file, &seg) : MED_OK;
+    if (status != MED_OK) {
+        files_free(&seg);
+        return status;
+    }
     med_prepare_case *cases = med_alloc((size_t)(n + 1) * sizeof *cases);
-    if (c->seg) collect(c->seg, 3, &seg);
     for (int i = 0; i < n; i++) {
         char *dir = med_path_join(root, names[i]);
         if (is_case_name(names[i]) && med_path_is_dir(dir))
@@ -197,7 +190,6 @@ static med_status prepare(const med_prepare_resect_config *c, const char *root, 
                : "RESECT, doi 10.11582/2017.00004 (Xiao et al. 2017)",
         c->seg ? "CC BY-NC-SA 4.0 (masks); CC BY 4.0 (images, landmarks)" : "CC BY 4.0");
     b.write = write_case;
-    med_status status = MED_OK;
     if (n_cases)
         status = med_prepare_batch_run(&b, cases, n_cases, report);
     else

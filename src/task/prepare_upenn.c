@@ -114,18 +114,10 @@ static med_status prepare(const med_prepare_upenn_config *c, const med_prepare_s
     static const char *const mods[] = {"t2", "cet1", "flair"};
     med_prepare_case *cases = med_alloc((size_t)(n + 1) * sizeof *cases);
     for (int i = 0; i < n; i++) make_case(c, ids[i], &cases[i]);
-    med_prepare_batch b = {
-        .data = c->common.out,
-        .head = {"UPenn-GBM", "", "UPenn-GBM, TCIA, doi 10.7937/TCIA.709X-DN49 (Bakas et al. 2022)", "CC BY 4.0", 3,
-                 mods},
-        .preparation = json_pack("{s:s, s:s}", "method", "prepare upenn", "label", c->label),
-        .write = write_case,
-        .options = &settled->options,
-        .strict = c->common.strict,
-        .force = c->common.force,
-        .max_memory_mb = c->common.max_memory_mb,
-        .case_memory_mb = 150,
-    };
+    const med_manifest_head head = {
+        "UPenn-GBM", "", "UPenn-GBM, TCIA, doi 10.7937/TCIA.709X-DN49 (Bakas et al. 2022)", "CC BY 4.0", 3, mods};
+    json_t *preparation = json_pack("{s:s, s:s}", "method", "prepare upenn", "label", c->label);
+    med_prepare_batch b = med_prepare_plain_batch(&c->common, &head, preparation, write_case, &settled->options);
     med_status status = med_prepare_batch_run(&b, cases, n, report);
     for (int i = 0; i < n; i++) med_prepare_case_free(&cases[i]);
     free(cases);
