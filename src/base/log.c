@@ -18,7 +18,7 @@ enum { LINE_BYTES = 2048, NOTE_BYTES = 256, BAR_CELLS = 24 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* over everything below */
 static med_log_sink *log_sink;
 static void *log_context;
-static bool is_progress_on, is_bar_drawn;
+static bool is_progress_on, is_bar_drawn, is_paused;
 
 static void erase_bar(void) {
     if (is_bar_drawn) fputs("\r\033[K", stderr);
@@ -28,7 +28,7 @@ static void erase_bar(void) {
 /* Under the mutex. */
 static void write_line(const char *line) {
     erase_bar();
-    if (log_sink) log_sink(log_context, line);
+    if (log_sink && !is_paused) log_sink(log_context, line);
 }
 
 static void write_formatted(const char *prefix, const char *format, va_list args) {
@@ -39,6 +39,12 @@ static void write_formatted(const char *prefix, const char *format, va_list args
     med_one_line(line);
     pthread_mutex_lock(&mutex);
     write_line(line);
+    pthread_mutex_unlock(&mutex);
+}
+
+void med_log_pause(bool is_on) {
+    pthread_mutex_lock(&mutex);
+    is_paused = is_on;
     pthread_mutex_unlock(&mutex);
 }
 

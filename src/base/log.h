@@ -9,6 +9,7 @@ typedef void med_log_sink(void *context, const char *line); /* one line, without
 
 /* The library writes nothing by itself: the program installs the sink (stderr); NULL = silent. */
 void med_log_set(med_log_sink *sink, void *context);
+void med_log_pause(bool is_on); /* lines between on and off are lost: of work that is told about as a whole */
 void med_info(const char *format, ...) MED_PRINTF(1, 2);
 void med_warn(const char *format, ...) MED_PRINTF(1, 2); /* prefixed "warning: " */
 

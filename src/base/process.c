@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +22,7 @@ static _Noreturn void become(const char *const *argv, const med_process_limits *
     struct rlimit files = {limits->n_file_bytes, limits->n_file_bytes};
     int input = open("/dev/null", O_RDONLY);
     setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* it does not outlive whoever asked for it */
     setrlimit(RLIMIT_FSIZE, &files);
     if (input >= 0 && dup2(input, 0) == 0 && dup2(output, 1) == 1 && dup2(output, 2) == 2)
         execvp(argv[0], (char *const *)argv);

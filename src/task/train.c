@@ -218,8 +218,10 @@ static void fill_report(med_train_work *w, json_t *report) {
     med_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
     const char *folder = w->options->run; /* NULL: only a check */
     char *weights = folder ? med_path_join(folder, "weights.safetensors") : NULL;
-    json_t *all = json_pack("{s:s*, s:s*, s:I, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", folder, "weights", weights,
-                            "planned_bytes", (json_int_t)med_train_memory_total(w), "steps", (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds,
+    json_t *all = json_pack("{s:s*, s:s*, s:I, s:I, s:i, s:i, s:b, s:b, s:[i,i], s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", folder, "weights", weights,
+                            "planned_bytes", (json_int_t)med_train_memory_total(w), "planned_steps", (json_int_t)w->n_steps, "n_train", w->data->n_train, "batch",
+                            w->record.config.batch, "is_late", w->record.config.w_dis > 0 && w->record.config.adversarial_from > w->record.config.epochs, "is_adversarial", w->record.config.w_dis > 0 && w->record.config.adversarial_from <= w->record.config.epochs, "size",
+                            w->record.model.height, w->record.model.width, "steps", (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds,
                             "loss", w->last.loss, "parameters", (json_int_t)parameter_count(w), "parameter_bytes",
                             (json_int_t)parameter_bytes, "activation_bytes", (json_int_t)activation_bytes, "skipped",
                             (json_int_t)json_array_size(json_object_get(w->data->cases, "skipped")));
