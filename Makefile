@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 .PHONY: all setup demo check fuzz bench bench-peer install clean
 all: setup
 	@cmake -S . -B $(BUILD) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-G Ninja) > /dev/null
-	@cmake --build $(BUILD) --target medley
+	@cmake --build $(BUILD) --target medley medley_lib
 
 setup:
 	@tools/setup.sh

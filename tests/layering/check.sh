@@ -13,7 +13,8 @@ data: image engine
 metric: image
 align: image
 task: model data metric align nn engine image
-cmd: task"
+cmd: task
+lib: task image"
 
 # Prints every forbidden edge below $1; vendor headers belong under backend/ and dist/ only.
 forbidden_edges() {
