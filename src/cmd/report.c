@@ -20,6 +20,7 @@ static const med_option options[] = {
                 "how many cases to show in pictures, from the worst to the best"),
     MED_OPT_FLOAT(med_report_options, "temperature", temperature, 0, 2, "scale of the posterior's standard deviation"),
     MED_OPT_INT(med_report_options, "samples", n_samples, 1, 1000, "average this many draws"),
+    MED_OPT_FLAG(med_report_options, "mirror", mirror, "and as many of the images mirrored left to right"),
     MED_OPT_END,
 };
 

@@ -10,6 +10,7 @@ static const med_option options[] = {
                  "make these modalities (default: all of the model that are not given)"),
     MED_OPT_FLOAT(T, "temperature", temperature, 0, 2, "scale of the posterior's standard deviation"),
     MED_OPT_INT(T, "samples", n_samples, 1, 1000, "average this many draws"),
+    MED_OPT_FLAG(T, "mirror", mirror, "average over the images mirrored left to right as well; takes twice as long"),
     MED_OPT_FLAG(T, "uncertainty", uncertainty, "also write the standard deviation over the draws, CASE-MOD-sd.nii.gz"),
     MED_OPT_FLAG(T, "with-given", with_given, "also write the given MRs, harmonised as what the network learnt to make"),
     MED_OPT_CHOICE(T, "scale", scale, "unit|network|release", "of the output: [0,1], [-1,1], or 0..255 as uint8"),

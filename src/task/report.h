@@ -3,6 +3,7 @@
 #define MED_TASK_REPORT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/status.h"
 
@@ -21,6 +22,7 @@ typedef struct med_report_options {
     int n_pictured;      /* cases shown in pictures */
     double temperature;
     int n_samples; /* mean of that many draws */
+    bool mirror;   /* and of as many of the mirrored images */
     uint64_t seed;
 } med_report_options;
 

@@ -128,6 +128,7 @@ static med_status judge_subset(med_report_work *work, med_synth_model *model, me
     med_synth_options how = {.given = pairs[0].given,
                              .temperature = work->options->temperature,
                              .n_samples = work->options->n_samples,
+                             .is_mirrored = work->options->mirror,
                              .seed = work->options->seed};
     med_modset needed = how.given;
     med_volume *made[MED_MAX_MODS] = {NULL}, *sd[MED_MAX_MODS] = {NULL};
@@ -249,8 +250,8 @@ static void tell_facts(med_report_work *work, const json_t *run, med_synth_model
     med_report_fact(work, "Weights", "%s, SHA-256 %.16s", med_path_base(weights), med_synth_model_hash(model));
     med_report_fact(work, "Data set", "%s (%s): %s part of fold %d, %d cases", work->data->name, work->data->path,
                     work->options->part, fold, n_cases);
-    med_report_fact(work, "Sampling", "mean of %d draw%s at temperature %g, seed %llu", work->options->n_samples,
-                    work->options->n_samples == 1 ? "" : "s", work->options->temperature,
+    med_report_fact(work, "Sampling", "mean of %d draw%s%s at temperature %g, seed %llu", work->options->n_samples,
+                    work->options->n_samples == 1 ? "" : "s", work->options->mirror ? " and as many mirrored" : "", work->options->temperature,
                     (unsigned long long)work->options->seed);
     free(mods);
 }

@@ -35,11 +35,17 @@ static slicer slicer_of(const med_net *c, med_grid grid) {
     return (slicer){c->height, c->width, overlap_of(grid.n[0], c->height), overlap_of(grid.n[1], c->width)};
 }
 
-static void cut(const slicer *s, const med_volume *v, int k, float *to) {
+/* Row of the grid where row h of the volume's part inside it goes. */
+static int row_of(const slicer *s, int h, bool is_mirrored) {
+    int row = s->h.grid + h;
+    return is_mirrored ? s->height - 1 - row : row;
+}
+
+static void cut(const slicer *s, const med_volume *v, int k, bool is_mirrored, float *to) {
     for (int i = 0; i < s->height * s->width; i++) to[i] = -1;
     for (int j = 0; j < s->w.n; j++) {
         const float *from = med_volume_at(v, s->h.volume, s->w.volume + j, k);
-        for (int i = 0; i < s->h.n; i++) to[(s->h.grid + i) * s->width + s->w.grid + j] = from[i];
+        for (int i = 0; i < s->h.n; i++) to[row_of(s, i, is_mirrored) * s->width + s->w.grid + j] = from[i];
     }
 }
 
@@ -122,13 +128,21 @@ static void draw_noise(const job *b, med_synth_pass *p, int slice, int draw) {
     }
 }
 
-static void add_draw(const job *b, const med_synth_pass *p, int lane) {
+static void add_row(const float *row, int n, double *sum, double *square) {
+    for (int i = 0; i < n; i++) sum[i] += row[i];
+    if (square)
+        for (int i = 0; i < n; i++) square[i] += (double)row[i] * row[i];
+}
+
+static void add_draw(const job *b, const med_synth_pass *p, int lane, bool is_mirrored) {
+    int height = b->slicer.height, width = b->slicer.width;
     MED_MODSET_EACH (j, p->target) {
         const float *image = med_plan_data(p->plan, p->values.out[j]);
-        double *sum = sum_of(b, lane, j, false), *square = sum_of(b, lane, j, true);
-        for (size_t i = 0; i < n_pixels(b); i++) sum[i] += image[i];
-        if (b->sd)
-            for (size_t i = 0; i < n_pixels(b); i++) square[i] += (double)image[i] * image[i];
+        double *sum = sum_of(b, lane, j, false), *square = b->sd ? sum_of(b, lane, j, true) : NULL;
+        for (int h = 0; h < height; h++) {
+            const float *row = image + (is_mirrored ? height - 1 - h : h) * width;
+            add_row(row, width, sum + h * width, square ? square + h * width : NULL);
+        }
     }
 }
 
@@ -150,15 +164,18 @@ static void finish(const job *b, int lane, int slice, int n_draws) {
 
 static med_status run_slice(const job *b, int lane, int slice) {
     med_synth_pass *p = med_synth_model_pass(b->model, b->options, lane);
-    MED_MODSET_EACH (j, p->given) cut(&b->slicer, b->inputs[j], slice, p->image[j]);
     MED_MODSET_EACH (j, p->target) memset(sum_of(b, lane, j, false), 0, 2 * n_pixels(b) * sizeof(double));
     int n_draws = b->options->temperature == 0 || !p->values.noise.n ? 1 : b->options->n_samples; /* without noise all draws are equal */
-    for (int draw = 0; draw < n_draws; draw++) {
+    int n_all = b->options->is_mirrored ? 2 * n_draws : n_draws;
+    for (int draw = 0; draw < n_all; draw++) {
+        bool is_mirrored = draw >= n_draws;
+        if (draw == 0 || draw == n_draws)
+            MED_MODSET_EACH (j, p->given) cut(&b->slicer, b->inputs[j], slice, is_mirrored, p->image[j]);
         draw_noise(b, p, slice, draw);
         MED_TRY(med_plan_run(p->plan));
-        add_draw(b, p, lane);
+        add_draw(b, p, lane, is_mirrored);
     }
-    finish(b, lane, slice, n_draws);
+    finish(b, lane, slice, n_all);
     return MED_OK;
 }
 

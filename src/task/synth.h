@@ -26,6 +26,8 @@ typedef struct med_synth_options {
     med_modset given, target; /* neither empty */
     double temperature;       /* scale of the posterior's standard deviation; 0: no noise */
     int n_samples;            /* mean of that many draws */
+    bool is_mirrored;         /* each draw also of the slices mirrored along axis 0: twice the draws, the second half of them
+                                 mirrored back; for networks that learnt from mirrored slices */
     uint64_t seed;
 } med_synth_options;
 

@@ -250,7 +250,7 @@ static med_status run_volumes(const job *b, const source *s, med_modset given, m
     med_volume *inputs[MED_MAX_MODS] = {0}, *out[MED_MAX_MODS] = {0}, *sd[MED_MAX_MODS] = {0};
     json_t *hashes = json_object();
     const med_synth_options o = {.given = given, .target = target, .temperature = b->config->temperature,
-                                 .n_samples = b->config->n_samples, .seed = b->config->seed};
+                                 .n_samples = b->config->n_samples, .is_mirrored = b->config->mirror, .seed = b->config->seed};
     med_status status = load_inputs(b, s, given, inputs, hashes);
     if (status == MED_OK)
         status =

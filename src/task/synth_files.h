@@ -14,6 +14,7 @@ typedef struct med_synth_config {
     med_strings set;    /* configuration overrides, "key=value" */
     double temperature; /* scale of the posterior's standard deviation */
     int n_samples;      /* mean of that many draws */
+    bool mirror;        /* and of as many of the mirrored images */
     bool uncertainty;   /* standard deviation over the draws as well */
     bool with_given;    /* the given MRs as well, harmonised as the network's targets were */
     const char *scale;  /* "unit": [0,1], float32; "network": [-1,1], float32; "release": 0..255, uint8 */

@@ -77,6 +77,7 @@ static json_t *describe(const med_synth_config *c, const med_synth_model *m, con
     if (harmonisation) json_object_set_new(j, "harmonisation", harmonisation);
     json_object_set_new(j, "temperature", json_real(c->temperature));
     json_object_set_new(j, "samples", json_integer(c->n_samples));
+    json_object_set_new(j, "mirror", json_boolean(c->mirror));
     json_object_set_new(j, "seed", json_integer((json_int_t)c->seed));
     json_object_set_new(j, "scale", json_string(scale->name));
     json_object_set_new(j, "range", json_pack("[f,f]", scale->lo, scale->hi));

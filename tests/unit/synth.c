@@ -163,6 +163,33 @@ static void draws_are_averaged(void **state) {
     for (int k = 0; k < K; k++) med_volume_free(mean[k]);
 }
 
+static med_volume *mirrored(const med_volume *v) {
+    med_volume *out;
+    assert_ok(med_volume_create(v->grid, &out));
+    for (int k = 0; k < v->grid.n[2]; k++)
+        for (int j = 0; j < v->grid.n[1]; j++)
+            for (int i = 0; i < v->grid.n[0]; i++) *med_volume_at(out, i, j, k) = *med_volume_at(v, v->grid.n[0] - 1 - i, j, k);
+    return out;
+}
+
+/* With the mirrored slices averaged in, left and right are treated alike: mean of the image and of the mirrored one's. */
+static void mirrored_slices_are_averaged(void **state) {
+    (void)state;
+    med_synth_options plain = {.n_samples = 1}, both = {.n_samples = 1, .is_mirrored = true};
+    med_volume *v = scan(16, 24, 2, 1), *w = mirrored(v), *of_w = run(w, NULL, plain, NULL), *of_v = run(v, NULL, plain, NULL);
+    med_volume *back = mirrored(of_w), *mean = run(v, NULL, both, NULL);
+    double largest = 0;
+    for (size_t i = 0; i < med_grid_count(v->grid); i++) {
+        assert_float_equal(mean->voxel[i], (of_v->voxel[i] + back->voxel[i]) / 2, 1e-6);
+        largest = fmax(largest, fabs(of_v->voxel[i] - back->voxel[i]));
+    }
+    assert_true(largest > 1e-3);
+    med_volume *other = run(w, NULL, both, NULL), *other_back = mirrored(other);
+    assert_memory_equal(other_back->voxel, mean->voxel, med_grid_count(v->grid) * sizeof(float));
+    med_volume *all[] = {v, w, of_w, of_v, back, mean, other, other_back};
+    for (int i = 0; i < 8; i++) med_volume_free(all[i]);
+}
+
 static void wrong_calls(void **state) {
     (void)state;
     med_volume *us = scan(16, 24, 2, 1), *t2 = scan(16, 24, 2, 2), *wide = scan(17, 24, 2, 3), *out[MED_MAX_MODS];
@@ -194,6 +221,7 @@ int main(void) {
         TEST(any_size_is_put_back),
         TEST(background_and_empty_slices),
         TEST(draws_are_averaged),
+        TEST(mirrored_slices_are_averaged),
         TEST(wrong_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
