@@ -31,8 +31,8 @@ whole "$stroke/FLAIR.nii.gz" stroke flair
 "$medley" prepare import --in "$out/whole" --in-place
 "$medley" prepare harmonise --data "$out/whole" --method minmax
 
-# Held out: slices 77 to 102 of the glioma, the core of its tumour (which reaches from 69 to 111); two slices on either side
-# are left out of everything. A training step sees neighbouring slices of one case, so the others are dealt into cases
+# Held out: slices 92 to 111 of the glioma, the upper half of its tumour (which reaches from 69 to 111); two slices on either
+# side are left out of everything. A training step sees neighbouring slices of one case, so the others are dealt into cases
 # like cards: each spans its whole block.
 cases=
 deal() { # PERSON FROM TO NAME HANDS
@@ -48,22 +48,24 @@ deal() { # PERSON FROM TO NAME HANDS
         hand=$((hand + 1))
     done
 }
-deal glioma 12 74 glioma_below 6
-deal glioma 105 134 glioma_above 3
+deal glioma 12 89 glioma_below 7
+deal glioma 114 134 glioma_above 2
 deal stroke 12 130 stroke 3
 train=$cases
-deal glioma 77 102 glioma_tumour 1
+deal glioma 92 111 glioma_tumour 1
 printf '[{"train": [%s], "val": [], "test": ["glioma_tumour"]}]\n' "$train" > "$out/data/splits.json"
 "$medley" prepare import --in "$out/data" --in-place
 
-# No ultrasound here: T2, which everybody has, takes its part.
+# No ultrasound here: T2, which everybody has, takes its part. Smooth L1 asks for the mean of what an image may be, which is what
+# PSNR rewards; its errors are squares, so the divergence weighs less.
 "$medley" train "$out/data" "$out/run" --preset small --set anchor=t2 --set pools=4 --set subsets=one --set batch=8 \
-    --steps "${STEPS:-900}" --seed 1
+    --set smooth_l1=true --set w_kl=0.0001 \
+    --steps "${STEPS:-700}" --seed 1
 
 # The held-out block: FLAIR and ceT1 from T2, ceT1 from T2 and FLAIR, T2 from FLAIR.
 synth() { # GIVEN TARGET
     "$medley" synth "$out/run/weights.safetensors" "$out/data/glioma_tumour" "$out/from-$1" --given "$1" --target "$2" \
-        --samples 4
+        --samples 4 --mirror
     "$medley" evaluate images "$out/from-$1" "$out/data" -o "$out/scores-$1"
 }
 synth t2 flair,cet1
@@ -74,7 +76,7 @@ synth flair t2
 mkdir "$out/copy"
 cp "$out/data/glioma_tumour/glioma_tumour-t2.target.nii.gz" "$out/copy/glioma_tumour-flair.nii.gz"
 "$medley" evaluate images "$out/copy" "$out/data" --given t2 --method copy -o "$out/scores-copy"
-"$medley" report "$out/run" --samples 4 -o "$out/report.html"
+"$medley" report "$out/run" --samples 4 --mirror -o "$out/report.html"
 
 # The same as an evaluation is reported: the three questions in one table, T2 to FLAIR and back beside them.
 "$medley" evaluate consistency "$out/run/weights.safetensors" "$out/data" --from t2 --through flair -o "$out/scores-back"
