@@ -74,7 +74,11 @@ static void images_are_those_of_the_program(void **state) {
     memcpy(in->voxel, us, sizeof us);
     const med_volume *inputs[MED_MAX_MODS] = {[0] = in};
     int j = medley_find(model, "t2");
-    med_synth_options o = {med_modset_of(medley_find(model, "us")), med_modset_of(j), 0.5, 2, 9};
+    med_synth_options o = {.given = med_modset_of(medley_find(model, "us")),
+                           .target = med_modset_of(j),
+                           .temperature = 0.5,
+                           .n_samples = 2,
+                           .seed = 9};
     assert_ok(med_synth_run(own, inputs, &o, out, deviation));
     assert_memory_equal(out[j]->voxel, t2, sizeof t2);
     assert_memory_equal(deviation[j]->voxel, sd, sizeof sd);
