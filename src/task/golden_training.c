@@ -1,8 +1,9 @@
 /* golden_training.c: a fixture's training steps, through the trainer that `medley train` uses, one slice at a time.
  *
- * Losses and gradients of step 0 are judged on the fast kernels in float32. The steps that follow run on the reference
- * loops in double: between them lies Adamax, which turns rounding of tiny gradients into steps, and ReLU inputs within
- * 1e-6 of zero, so a float32 trajectory agrees or not by luck of the order of sums.
+ * Losses and gradients of step 0 are judged on the fast kernels in float32, without Winograd's transforms: with three times
+ * the rounding, a difference of images or a rectifier's input lands on the other side of zero now and then. The steps that
+ * follow run on the reference loops in double: between them lies Adamax, which turns rounding of tiny gradients into steps,
+ * and ReLU inputs within 1e-6 of zero, so a float32 trajectory agrees or not by luck of the order of sums.
  *
  * Tolerances: losses 1e-6 relative, but 5e-6 where discriminators judge: their instance norms over a few pixels make 1.5e-6
  * of float32's rounding; gradients 1e-4 of the tensor's largest entry or 1e-6, discriminator gradients 1e-5 of
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/switches.h"
 #include "task/golden_mmhvae.h"
 
 static const double gradient_relative = 1e-4, gradient_absolute = 1e-6, discriminator_gradient_relative = 1e-5, loss_relative = 1e-6, judged_relative = 5e-6,
@@ -259,12 +261,21 @@ static med_status all_steps(training *t) {
     return check_all(t->r, med_trainer_discriminators(t->trainer), after);
 }
 
+/* Part of the training, with Winograd's transforms off; then as before. */
+static med_status strictly(med_status (*part)(training *), training *t) {
+    bool was_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
+    MED_TRY(med_switch_set("plan.winograd=off"));
+    med_status status = part(t);
+    if (was_on) MED_TRY(med_switch_set("plan.winograd=on"));
+    return status;
+}
+
 med_status med_golden_training(med_golden_run *r) {
     static med_status (*const parts[])(training *) = {first_step, all_steps};
     for (int i = 0; i < 2; i++) {
         training t = {.r = r, .json = json_object_get(r->f->json, "train")};
         if (!t.json) return MED_OK;
-        med_status status = parts[i](&t);
+        med_status status = strictly(parts[i], &t);
         med_trainer_free(t.trainer);
         MED_TRY(status);
     }
