@@ -1,4 +1,4 @@
-/* cost.c: multiply-adds of nodes: convolutions and matrix products; everything else counts nothing. */
+/* cost.c: multiply-adds of nodes: convolutions, matrix products, attention; everything else counts nothing. */
 #include "engine/node.h"
 
 /* Products per output position of a convolution by w [out,in,k,k]. */
@@ -20,6 +20,8 @@ double med_node_macs(const med_graph *g, const med_node *n) {
     }
     case MED_OP_depthwise2d_grad_weight:
         return (double)med_shape_count(med_val_shape(g, n->in[1])) * (double)(n->shape.dim[2] * n->shape.dim[3]);
+    case MED_OP_attention: return 2 * out * (double)(n->shape.dim[2] * n->shape.dim[3]);
+    case MED_OP_attention_grad: return 5.0 / 3 * out * (double)(n->shape.dim[2] * n->shape.dim[3]);
     case MED_OP_matmul: return out * (double)med_val_shape(g, n->in[0]).dim[!((const med_matmul_attr *)n->attr)->trans_a];
     default: return 0;
     }

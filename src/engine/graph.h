@@ -55,10 +55,22 @@ med_val med_matmul(med_graph *g, med_val a, med_val b, int trans_a, int trans_b)
 /* Instance norm per (n, c) over H x W, biased variance, no affine: normalize(x, norm_stats(x)). */
 med_val med_instance_norm(med_graph *g, med_val x, double eps);
 
+/* With gain and bias [C]. By groups of channels; by channel over the batch, which moves the running mean and variance
+ * running[2] (replaced by their new values); by channel with the running statistics. */
+med_val med_group_norm(med_graph *g, med_val x, int n_groups, med_val gain, med_val bias, double eps);
+med_val med_batch_norm(med_graph *g, med_val x, med_val gain, med_val bias, double eps, double momentum, med_val running[2]);
+med_val med_fixed_norm(med_graph *g, med_val x, med_val gain, med_val bias, double eps, const med_val running[2]);
+
+/* Over the channels of every pixel, with gain and bias [C]. */
+med_val med_layer_norm(med_graph *g, med_val x, med_val gain, med_val bias, double eps);
+/* Softmax attention among the pixels of [N,C,H,W], in parts of C/heads channels. */
+med_val med_attention(med_graph *g, med_val q, med_val k, med_val v, int heads);
+
 /* Element-wise; kinds and their derivatives are rows of unary.def. */
 med_val med_silu(med_graph *g, med_val x);
 med_val med_relu(med_graph *g, med_val x);
 med_val med_leaky_relu(med_graph *g, med_val x, double slope);
+med_val med_gelu(med_graph *g, med_val x);                           /* x times the normal distribution function of x */
 med_val med_tanh(med_graph *g, med_val x);
 med_val med_sigmoid(med_graph *g, med_val x);
 med_val med_exp(med_graph *g, med_val x);
@@ -67,6 +79,7 @@ med_val med_abs(med_graph *g, med_val x);
 med_val med_square(med_graph *g, med_val x);
 med_val med_smooth_l1(med_graph *g, med_val x);                     /* x*x/2 below 1, |x|-1/2 above */
 med_val med_soft_clamp(med_graph *g, med_val x, double limit);      /* limit * tanh(x/limit) */
+med_val med_clip(med_graph *g, med_val x, double limit);            /* to [-limit, limit] */
 med_val med_scale_shift(med_graph *g, med_val x, double a, double b); /* a*x + b */
 
 /* b broadcasts to a's shape: same rank, every size equal or 1. */
@@ -81,9 +94,17 @@ med_val med_channel_mean(med_graph *g, med_val x);                  /* [N,C,H,W]
 med_val med_slice(med_graph *g, med_val x, int dim, int64_t start, int64_t size);
 med_val med_pad(med_graph *g, med_val x, int dim, int64_t start, int64_t size); /* x among zeros, from start */
 med_val med_concat(med_graph *g, med_val a, med_val b, int dim);
+med_val med_transpose(med_graph *g, med_val x);                      /* [M,N] -> [N,M] */
 med_val med_reshape(med_graph *g, med_val x, med_shape shape);      /* same memory */
 med_val med_upsample2x(med_graph *g, med_val x);                    /* bilinear, half-pixel centres */
 med_val med_upsample_nearest2x(med_graph *g, med_val x, int top, int left); /* behind rows and columns of zeros */
+med_val med_halve(med_graph *g, med_val x);                         /* means of 2x2 blocks */
+
+/* A diffusion of n_steps; a step is u in [0,1), t = floor(u * n_steps). u [N,1]. */
+typedef struct med_diffusion { int n_steps; double beta_first, beta_last; } med_diffusion;
+double med_diffusion_level(med_diffusion d, int t);                           /* a_t */
+med_val med_time_embedding(med_graph *g, med_val u, med_diffusion d, int size); /* [N,size] */
+med_val med_noise_levels(med_graph *g, med_val u, med_diffusion d);           /* [N,2]: sqrt(a_t), sqrt(1 - a_t) */
 med_val med_weight_norm(med_graph *g, med_val v, med_val gain);     /* rows of v scaled to norm gain[o] */
 med_val med_mask_fill(med_graph *g, med_val x, med_val ref, double threshold, double fill); /* ref > threshold ? x : fill */
 

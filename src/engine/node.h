@@ -122,7 +122,12 @@ double med_node_macs(const med_graph *g, const med_node *n);
 typedef struct { double value; med_shape shape; } med_fill_attr;
 typedef struct { med_conv_attr conv; med_shape like; } med_conv_grad_attr;  /* conv2d_grad_input: x's shape; conv2d_grad_weight: w's */
 typedef struct { med_shape like; } med_like_attr;                           /* depthwise2d_grad_weight, reduce, broadcast, reshape */
-typedef struct { double eps; } med_norm_attr;                               /* norm_stats */
+typedef struct { double eps; } med_norm_attr;                               /* norm_stats, layer_norm and its gradients */
+typedef struct { int n_groups, is_over_batch; double eps; } med_merge_attr; /* merge_stats, merged_norm_grad; no groups: fixed */
+typedef struct { double eps; int n; } med_fixed_attr;                       /* fixed_stats */
+typedef struct { double momentum, eps, count; int is_variance; } med_moment_attr; /* move_moment */
+typedef struct { med_diffusion diffusion; int size; } med_time_attr;        /* time_embedding, noise_levels */
+typedef struct { int heads; } med_attention_attr;                           /* attention, attention_grad */
 typedef struct { med_unary_kind kind; double param; } med_unary_attr;       /* unary, unary_grad, normalize_grad */
 typedef struct { double a, b; } med_scale_shift_attr;
 typedef struct { double scale; } med_sum_attr;                              /* sum */
@@ -134,5 +139,12 @@ typedef struct { double threshold, fill; } med_mask_attr;
 typedef struct { double floor; } med_poe_attr;
 typedef struct { double temperature; } med_temperature_attr;                /* sample, sample_grad, kl */
 typedef struct { int expert; double temperature, floor; } med_marginal_attr; /* kl_marginal */
+
+/* x normalised by merged statistics (group_norm.c), which *merged is then, unless it is NULL; and normalize's gradient then. */
+med_val med_merged_norm(med_graph *g, med_val x, med_val gain, med_val bias, med_merge_attr attr, med_val *merged);
+void med_affine_normalize_grad(med_graph *g, const med_node *normalize, med_val dy, const char *wants, med_val *dx);
+/* Means of dy*gain and dy*gain*n over all that shares the statistics of channel c of sample n, from the sums of channels; 0
+ * for statistics that do not depend on x (no groups). */
+void med_merged_means(const med_merge_attr *a, med_shape x, const double *sums, const double *gain, int64_t n, int64_t c, double mean[2]);
 
 #endif

@@ -95,6 +95,21 @@ void med_rewrite_common(med_graph *g) {
     free(same);
 }
 
+/* Statistics that are merged with others' (group norm): a bias in them has an effect. */
+static int is_merged(const med_graph *g, const uses *u, int stats) {
+    int merged = 0;
+    for (int k = u->first[stats]; k < u->first[stats + 1]; k++) merged |= u->user[k] >= 0 && at(g, u->user[k])->id == MED_OP_merge_stats;
+    return merged;
+}
+
+/* What removes the mean of every channel of v: its own statistics, or normalising by them. */
+static int removes_mean(const med_graph *g, const uses *u, int user, int v) {
+    if (user < 0) return 0;
+    const med_node *n = at(g, user);
+    if (n->id == MED_OP_norm_stats) return !is_merged(g, u, user);
+    return n->id == MED_OP_normalize && n->in[0].id == v && at(g, n->in[1].id)->id == MED_OP_norm_stats;
+}
+
 void med_rewrite_biases(med_graph *g) {
     uses u = find_uses(g, 1);
     for (int i = 0; i < med_graph_n_nodes(g); i++) {
@@ -102,8 +117,7 @@ void med_rewrite_biases(med_graph *g) {
         if ((n->id != MED_OP_conv2d && n->id != MED_OP_depthwise2d) || n->n_in < 3) continue;
         int is_normalised = u.first[i] < u.first[i + 1];
         for (int k = u.first[i]; k < u.first[i + 1] && is_normalised; k++)
-            is_normalised = u.user[k] >= 0 && (at(g, u.user[k])->id == MED_OP_norm_stats ||
-                                               (at(g, u.user[k])->id == MED_OP_normalize && at(g, u.user[k])->in[0].id == i));
+            is_normalised = removes_mean(g, &u, u.user[k], i);
         if (is_normalised) n->n_in = 2;
     }
     free_uses(u);

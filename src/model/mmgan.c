@@ -98,7 +98,7 @@ typedef struct lister {
 static int64_t fan_of(med_shape s) { return s.dim[1] * s.dim[2] * s.dim[3]; }
 
 static med_status list(const lister *l, const char *name, med_shape shape, int64_t fan_in) {
-    return l->visit(l->context, &(med_parameter){name, shape, fan_in, false});
+    return l->visit(l->context, &(med_parameter){.name = name, .shape = shape, .fan_in = fan_in});
 }
 
 static med_status parameters(const med_net *n, med_parameter_fn *visit, void *context) {
@@ -158,9 +158,9 @@ static med_status init_discriminator(const med_net *n, med_discriminator_config 
     for (int k = 0; k <= D_LAYERS; k++) {
         med_shape s = med_shape_4(k < D_LAYERS ? channels_d(d.ndf, k) : n->n_mods, k ? channels_d(d.ndf, k - 1) : 2 * n->n_mods, 4, 4);
         snprintf(name, sizeof name, "disc/%d/weight", k);
-        MED_TRY(add_random(w, seed, &(med_parameter){name, s, fan_of(s), false}));
+        MED_TRY(add_random(w, seed, &(med_parameter){.name = name, .shape = s, .fan_in = fan_of(s)}));
         snprintf(name, sizeof name, "disc/%d/bias", k);
-        if (k < D_LAYERS) MED_TRY(add_random(w, seed, &(med_parameter){name, med_shape_1(s.dim[0]), fan_of(s), false}));
+        if (k < D_LAYERS) MED_TRY(add_random(w, seed, &(med_parameter){.name = name, .shape = med_shape_1(s.dim[0]), .fan_in = fan_of(s)}));
     }
     return MED_OK;
 }

@@ -28,7 +28,7 @@ static int64_t row_size(med_shape s) {
 static void list(lister *l, const char *stem, const char *leaf, med_shape shape, int64_t fan_in, bool is_gain) {
     if (l->status != MED_OK) return;
     char *name = med_format("%s/%s", stem, leaf);
-    l->status = l->visit(l->context, &(med_parameter){name, shape, fan_in, is_gain});
+    l->status = l->visit(l->context, &(med_parameter){.name = name, .shape = shape, .fan_in = fan_in, .is_gain = is_gain});
     free(name);
 }
 

@@ -220,7 +220,7 @@ med_status med_net_parameters(const med_net *n, med_parameter_fn *visit, void *c
 }
 
 static med_status count_one(void *context, const med_parameter *p) {
-    *(int64_t *)context += med_shape_count(p->shape);
+    if (!p->is_state) *(int64_t *)context += med_shape_count(p->shape);
     return MED_OK;
 }
 

@@ -32,6 +32,7 @@ typedef struct med_parameter {
     med_shape shape;
     int64_t fan_in; /* of the weight; a bias and a gain have their weight's */
     bool is_gain;   /* one length per row of the tensor "v" beside it */
+    bool is_state;  /* a statistic that training moves along: no parameter in the count */
 } med_parameter;
 typedef med_status med_parameter_fn(void *context, const med_parameter *p); /* a visit stops at the first failure */
 

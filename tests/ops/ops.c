@@ -38,6 +38,12 @@ static med_val excite(med_graph *g, const med_val *in) {
     return med_conv2d(g, med_mul(g, h, med_sigmoid(g, med_channel_mean(g, h))), in[2], MED_NONE, (med_conv_attr){1, 1, 0, MED_PAD_ZERO});
 }
 
+/* The norm, plus a little of the running statistics, which have no gradient. */
+static med_val batch_norm(med_graph *g, const med_val *in) {
+    med_val running[2] = {med_fill(g, (med_shape){1, {2}}, 0.1), med_fill(g, (med_shape){1, {2}}, 0.9)};
+    return med_batch_norm(g, in[0], in[1], in[2], 1e-5, 0.1, running);
+}
+
 #define CASE(name, shapes, value) static med_val build_##name(med_graph *g, const med_val *in) { return value; }
 #include "ops/cases.def"
 #undef CASE

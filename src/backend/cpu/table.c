@@ -12,10 +12,10 @@ const med_backend ISA(table) = {
         {
             K(conv2d), K(conv2d_grad_input), K(conv2d_grad_weight),
             K(depthwise2d), K(depthwise2d_grad_input), K(depthwise2d_grad_weight), K(matmul),
-            K(norm_stats), K(normalize), K(normalize_grad),
+            K(norm_stats), K(normalize), K(normalize_grad), K(norm_sums), K(layer_norm), K(layer_norm_grad), K(attention), K(attention_grad), K(merged_norm_grad),
             K(unary), K(unary_grad), K(scale_shift), K(add), K(sub), K(mul), K(mask_fill),
             K(sum), K(reduce), K(broadcast), K(channel_mean), K(channel_dot), K(channel_sum),
-            K(slice), K(place), K(concat), K(upsample2x), K(upsample2x_grad), K(upsample_nearest2x), K(upsample_nearest2x_grad),
+            K(slice), K(place), K(concat), K(halve), K(upsample2x), K(upsample2x_grad), K(upsample_nearest2x), K(upsample_nearest2x_grad),
             K(weight_norm), K(weight_norm_grad_v), K(weight_norm_grad_gain),
             K(poe), K(poe_grad), K(sample), K(sample_grad), K(kl), K(kl_grad_q), K(kl_grad_z), K(kl_grad_prior),
         },

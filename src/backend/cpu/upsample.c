@@ -93,3 +93,16 @@ static void nearest_grad_plane(void *context, int m) {
 void ISA(upsample_nearest2x_grad)(const med_call *call) {
     med_parallel((int)(call->out.shape.dim[0] * call->out.shape.dim[1]), nearest_grad_plane, (void *)call);
 }
+
+static void halve_plane(void *context, int m) {
+    const med_call *c = context;
+    int h = (int)c->out.shape.dim[2], w = (int)c->out.shape.dim[3];
+    const float *x = c->in[0].f32 + (int64_t)m * 4 * h * w;
+    float *y = c->out.f32 + (int64_t)m * h * w;
+    for (int r = 0; r < h; r++, x += 4 * w, y += w)
+        for (int i = 0; i < w; i++) y[i] = 0.25f * ((x[2 * i] + x[2 * i + 1]) + (x[2 * w + 2 * i] + x[2 * w + 2 * i + 1]));
+}
+
+void ISA(halve)(const med_call *call) {
+    med_parallel((int)(call->out.shape.dim[0] * call->out.shape.dim[1]), halve_plane, (void *)call);
+}

@@ -56,6 +56,17 @@ INLINE vf vf_tanh(vf x) {
     return vf_select(size < 0.625f, p, far);
 }
 
+/* The normal distribution function, within 2e-7: (1 + erf(x / sqrt(2))) / 2 by formula 7.1.26 of Abramowitz & Stegun. */
+INLINE vf vf_normal_below(vf x) {
+    vf size = vf_abs(x) * 0.707106781f, t = vf_reciprocal(1.0f + 0.3275911f * size), p = vf_all(1.061405429f);
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    vf beyond = 0.5f * p * t * vf_exp(-size * size);
+    return vf_select(x < 0.0f, beyond, 1.0f - beyond);
+}
+
 INLINE vf vf_log(vf x) {
     vi bits = (vi)x;
     vi exponent = (bits >> 23) - 126;

@@ -10,6 +10,7 @@ INLINE vf vf_value(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_silu: return x * vf_sigmoid(x);
     case MED_UNARY_relu: return vf_select(x > 0.0f, x, vf_all(0));
     case MED_UNARY_leaky_relu: return vf_select(x > 0.0f, x, x * p);
+    case MED_UNARY_gelu: return x * vf_normal_below(x);
     case MED_UNARY_tanh: return vf_tanh(x);
     case MED_UNARY_sigmoid: return vf_sigmoid(x);
     case MED_UNARY_exp: return vf_exp(x);
@@ -17,6 +18,7 @@ INLINE vf vf_value(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_abs: return vf_abs(x);
     case MED_UNARY_square: return x * x;
     case MED_UNARY_smooth_l1: return vf_select(vf_abs(x) < 1.0f, x * x * 0.5f, vf_abs(x) - 0.5f);
+    case MED_UNARY_clip: return vf_select(x > p, vf_all(p), vf_select(x < -p, vf_all(-p), x));
     case MED_UNARY_soft_clamp: return vf_tanh(x / p) * p;
     default: return x;
     }
@@ -28,6 +30,7 @@ INLINE vf vf_slope(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_silu: t = vf_sigmoid(x); return t * (1.0f + x * (1.0f - t));
     case MED_UNARY_relu: return vf_select(x > 0.0f, one, zero);
     case MED_UNARY_leaky_relu: return vf_select(x > 0.0f, one, vf_all(p));
+    case MED_UNARY_gelu: return vf_normal_below(x) + x * vf_exp(x * x * -0.5f) * 0.398942280f;
     case MED_UNARY_tanh: t = vf_tanh(x); return 1.0f - t * t;
     case MED_UNARY_sigmoid: t = vf_sigmoid(x); return t * (1.0f - t);
     case MED_UNARY_exp: return vf_exp(x);
@@ -35,6 +38,7 @@ INLINE vf vf_slope(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_abs: return vf_select(x > 0.0f, one, vf_select(x < 0.0f, -one, zero));
     case MED_UNARY_square: return x + x;
     case MED_UNARY_smooth_l1: return vf_select(vf_abs(x) < 1.0f, x, vf_select(x > 0.0f, one, -one));
+    case MED_UNARY_clip: return vf_select((x > p) | (x < -p), zero, one);
     case MED_UNARY_soft_clamp: t = vf_tanh(x / p); return 1.0f - t * t;
     default: return one;
     }
@@ -46,6 +50,7 @@ INLINE vf vf_slope(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_silu: { const med_unary_kind KIND = MED_UNARY_silu; STATEMENT; } break;                             \
     case MED_UNARY_relu: { const med_unary_kind KIND = MED_UNARY_relu; STATEMENT; } break;                             \
     case MED_UNARY_leaky_relu: { const med_unary_kind KIND = MED_UNARY_leaky_relu; STATEMENT; } break;                 \
+    case MED_UNARY_gelu: { const med_unary_kind KIND = MED_UNARY_gelu; STATEMENT; } break;                             \
     case MED_UNARY_tanh: { const med_unary_kind KIND = MED_UNARY_tanh; STATEMENT; } break;                             \
     case MED_UNARY_sigmoid: { const med_unary_kind KIND = MED_UNARY_sigmoid; STATEMENT; } break;                       \
     case MED_UNARY_exp: { const med_unary_kind KIND = MED_UNARY_exp; STATEMENT; } break;                               \
@@ -53,6 +58,7 @@ INLINE vf vf_slope(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_abs: { const med_unary_kind KIND = MED_UNARY_abs; STATEMENT; } break;                               \
     case MED_UNARY_square: { const med_unary_kind KIND = MED_UNARY_square; STATEMENT; } break;                         \
     case MED_UNARY_smooth_l1: { const med_unary_kind KIND = MED_UNARY_smooth_l1; STATEMENT; } break;                   \
+    case MED_UNARY_clip: { const med_unary_kind KIND = MED_UNARY_clip; STATEMENT; } break;                             \
     case MED_UNARY_soft_clamp: { const med_unary_kind KIND = MED_UNARY_soft_clamp; STATEMENT; } break;                 \
     case MED_UNARY_none: { const med_unary_kind KIND = MED_UNARY_none; STATEMENT; } break;                             \
     }

@@ -4,7 +4,8 @@
  *
  * Gradient of both together (normalize_grad), y = act(n), n = normalised x:
  *     dn = da * act'(n),   dx = rstd * (dn - mean(dn) - n * mean(dn * n)).
- * The gradient through the statistics is in it, so normalize passes nothing to its second input. */
+ * The gradient through the statistics is in it, so normalize passes nothing to its second input.
+ * Other statistics than those of x itself: group_norm.c. */
 #include <math.h>
 
 #include "engine/node.h"
@@ -50,7 +51,8 @@ static void reference_normalize(const med_call *c) {
 static void grad_normalize(med_graph *g, med_val self, med_val dy, const char *wants, med_val *dx) {
     const med_node *n = med_node_of(g, self);
     med_unary_attr none = {MED_UNARY_none, 0};
-    if (wants[0]) dx[0] = med_node_add(g, MED_OP_normalize_grad, (med_val[]){n->in[0], n->in[1], dy}, 3, &none);
+    if (med_node_of(g, n->in[1])->id == MED_OP_affine_stats) med_affine_normalize_grad(g, n, dy, wants, dx);
+    else if (wants[0]) dx[0] = med_node_add(g, MED_OP_normalize_grad, (med_val[]){n->in[0], n->in[1], dy}, 3, &none);
 }
 
 static void reference_grad(const med_call *c) {

@@ -59,6 +59,7 @@ static med_val add(med_graph *g, med_unary_kind kind, med_val x, double param) {
 med_val med_silu(med_graph *g, med_val x) { return add(g, MED_UNARY_silu, x, 0); }
 med_val med_relu(med_graph *g, med_val x) { return add(g, MED_UNARY_relu, x, 0); }
 med_val med_leaky_relu(med_graph *g, med_val x, double slope) { return add(g, MED_UNARY_leaky_relu, x, slope); }
+med_val med_gelu(med_graph *g, med_val x) { return add(g, MED_UNARY_gelu, x, 0); }
 med_val med_tanh(med_graph *g, med_val x) { return add(g, MED_UNARY_tanh, x, 0); }
 med_val med_sigmoid(med_graph *g, med_val x) { return add(g, MED_UNARY_sigmoid, x, 0); }
 med_val med_exp(med_graph *g, med_val x) { return add(g, MED_UNARY_exp, x, 0); }
@@ -66,4 +67,5 @@ med_val med_log(med_graph *g, med_val x) { return add(g, MED_UNARY_log, x, 0); }
 med_val med_abs(med_graph *g, med_val x) { return add(g, MED_UNARY_abs, x, 0); }
 med_val med_square(med_graph *g, med_val x) { return add(g, MED_UNARY_square, x, 0); }
 med_val med_smooth_l1(med_graph *g, med_val x) { return add(g, MED_UNARY_smooth_l1, x, 0); }
+med_val med_clip(med_graph *g, med_val x, double limit) { return add(g, MED_UNARY_clip, x, limit); }
 med_val med_soft_clamp(med_graph *g, med_val x, double limit) { return add(g, MED_UNARY_soft_clamp, x, limit); }
