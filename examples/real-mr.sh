@@ -6,7 +6,7 @@
 # GLIOMA_DIR: t1c, t2, flair .nii.gz of one person with a brain tumour (240 x 240 x 155 at 1 mm, LPS, negative voxels).
 # STROKE_DIR: T2, FLAIR .nii.gz of one person after a stroke (oblique, RAS, T2 with a scale slope), no ceT1.
 # OUT gets a data set (training slices of the first, the second person, and the held-out block with the tumour), the
-# training run, the synthetic images, their scores, report.html and scores.html. About 15 minutes on two processor cores;
+# training run, the synthetic images, their scores, report.html and scores.html. About 10 minutes on two processor cores;
 # docs/real-mr.md shows what comes out. MEDLEY=path/to/medley chooses the program, STEPS=n another length of training.
 set -eu
 [ $# = 3 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed -n 2,4p >&2; exit 2; }
