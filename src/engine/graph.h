@@ -101,7 +101,7 @@ med_val med_upsample_nearest2x(med_graph *g, med_val x, int top, int left); /* b
 med_val med_halve(med_graph *g, med_val x);                         /* means of 2x2 blocks */
 
 /* A diffusion of n_steps; a step is u in [0,1), t = floor(u * n_steps). u [N,1]. */
-typedef struct med_diffusion { int n_steps; double beta_first, beta_last; } med_diffusion;
+typedef struct med_diffusion { int64_t n_steps; double beta_first, beta_last; } med_diffusion;
 double med_diffusion_level(med_diffusion d, int t);                           /* a_t */
 med_val med_time_embedding(med_graph *g, med_val u, med_diffusion d, int size); /* [N,size] */
 med_val med_noise_levels(med_graph *g, med_val u, med_diffusion d);           /* [N,2]: sqrt(a_t), sqrt(1 - a_t) */

@@ -118,27 +118,27 @@ med_val med_graph_output(const med_graph *g, int i);
 /* Multiply-adds of convolutions and matrix products, nominal; 0 for everything else. */
 double med_node_macs(const med_graph *g, const med_node *n);
 
-/* Attributes, by op. Ops that are not here have none. */
+/* Attributes, by op. Ops that are not here have none. No padding: equal ones have equal bytes. */
 typedef struct { double value; med_shape shape; } med_fill_attr;
 typedef struct { med_conv_attr conv; med_shape like; } med_conv_grad_attr;  /* conv2d_grad_input: x's shape; conv2d_grad_weight: w's */
 typedef struct { med_shape like; } med_like_attr;                           /* depthwise2d_grad_weight, reduce, broadcast, reshape */
 typedef struct { double eps; } med_norm_attr;                               /* norm_stats, layer_norm and its gradients */
 typedef struct { int n_groups, is_over_batch; double eps; } med_merge_attr; /* merge_stats, merged_norm_grad; no groups: fixed */
-typedef struct { double eps; int n; } med_fixed_attr;                       /* fixed_stats */
-typedef struct { double momentum, eps, count; int is_variance; } med_moment_attr; /* move_moment */
-typedef struct { med_diffusion diffusion; int size; } med_time_attr;        /* time_embedding, noise_levels */
+typedef struct { double eps; int64_t n; } med_fixed_attr;                       /* fixed_stats */
+typedef struct { double momentum, eps, count; int64_t is_variance; } med_moment_attr; /* move_moment */
+typedef struct { med_diffusion diffusion; int64_t size; } med_time_attr;        /* time_embedding, noise_levels */
 typedef struct { int heads; } med_attention_attr;                           /* attention, attention_grad */
-typedef struct { med_unary_kind kind; double param; } med_unary_attr;       /* unary, unary_grad, normalize_grad */
+typedef struct { int64_t kind; double param; } med_unary_attr;       /* unary, unary_grad, normalize_grad */
 typedef struct { double a, b; } med_scale_shift_attr;
 typedef struct { double scale; } med_sum_attr;                              /* sum */
 typedef struct { int trans_a, trans_b; } med_matmul_attr;
-typedef struct { int dim; int64_t start, size; } med_slice_attr;            /* slice; place: size = full size of dim */
+typedef struct { int64_t dim, start, size; } med_slice_attr;            /* slice; place: size = full size of dim */
 typedef struct { int dim; } med_concat_attr;
 typedef struct { int top, left; } med_upsample_attr;                        /* upsample_nearest2x, _grad */
 typedef struct { double threshold, fill; } med_mask_attr;
 typedef struct { double floor; } med_poe_attr;
 typedef struct { double temperature; } med_temperature_attr;                /* sample, sample_grad, kl */
-typedef struct { int expert; double temperature, floor; } med_marginal_attr; /* kl_marginal */
+typedef struct { int64_t expert; double temperature, floor; } med_marginal_attr; /* kl_marginal */
 
 /* x normalised by merged statistics (group_norm.c), which *merged is then, unless it is NULL; and normalize's gradient then. */
 med_val med_merged_norm(med_graph *g, med_val x, med_val gain, med_val bias, med_merge_attr attr, med_val *merged);

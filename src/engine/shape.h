@@ -7,7 +7,7 @@
 
 enum { MED_MAX_RANK = 5 };
 typedef struct med_shape {
-    int rank;
+    int64_t rank; /* as wide as the rest: no padding, so that attributes can be compared by their bytes */
     int64_t dim[MED_MAX_RANK];
 } med_shape;
 

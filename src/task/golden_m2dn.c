@@ -3,8 +3,8 @@
  * Tolerances: ten times what the fixtures' own program in float32 differs from its float64 numbers: images 4e-5, loss 1e-6 and
  * norm of the gradient 5e-5 relative; gradients 3e-5 of the largest entry of their tensor or 2e-6 (at full size, where ReLU has
  * kinks, 5e-4); parameters and their average after three steps 1e-6, but for rare entries whose gradient is nearly zero: those
- * Adam may move by 2*lr the other way; for the same reason 1e-4 for the loss and the
- * norm of later steps where they are not run in double. */
+ * Adam may move by 2*lr the other way; for the same reason 1e-4 for the loss and 1e-3 for the norm of later steps where they
+ * are not run in double. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 extern const med_model med_model_m2dn;
 
 enum { N_STEPS = 1000 };
-static const double image_max = 4e-5, loss_relative = 1e-6, norm_relative = 5e-5, later_relative = 1e-4, gradient_relative = 3e-5, gradient_least = 2e-6,
+static const double image_max = 4e-5, loss_relative = 1e-6, norm_relative = 5e-5, later_relative = 1e-4, later_norm_relative = 1e-3, gradient_relative = 3e-5, gradient_least = 2e-6,
                     gradient_full = 5e-4, parameter_max = 1e-6;
 
 typedef struct fixture {
@@ -257,7 +257,7 @@ static med_status run_step(const fixture *x, med_trainer *trainer, training *t, 
     bool is_sharp = t->step == 0 || t->is_reference;
     med_golden_compare_relative(x->f, name, &r.loss, &loss, 1, is_sharp ? loss_relative : later_relative);
     snprintf(name, sizeof name, "history/%d/gradient_norm", t->step);
-    med_golden_compare_relative(x->f, name, &r.gradient_norm, &norm, 1, is_sharp ? norm_relative : later_relative);
+    med_golden_compare_relative(x->f, name, &r.gradient_norm, &norm, 1, is_sharp ? norm_relative : later_norm_relative);
     return MED_OK;
 }
 

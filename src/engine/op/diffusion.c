@@ -21,7 +21,7 @@ double med_diffusion_level(med_diffusion d, int t) {
 static med_status infer(const med_node *n, const med_shape *in, med_shape *out) {
     const med_time_attr *a = n->attr;
     if (in[0].rank != 2 || in[0].dim[1] != 1 || a->size < 2 || a->size % 2)
-        return med_fail(MED_EUSAGE, "steps %s for %d numbers each", med_shape_print(in[0]).text, a->size);
+        return med_fail(MED_EUSAGE, "steps %s for %d numbers each", med_shape_print(in[0]).text, (int)a->size);
     *out = med_shape_2(in[0].dim[0], a->size);
     return MED_OK;
 }

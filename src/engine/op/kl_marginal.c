@@ -13,7 +13,7 @@ static med_status infer(const med_node *n, const med_shape *in, med_shape *out) 
     for (int i = 1; i < n->n_in; i++)
         if (!med_shape_equal(in[i], z))
             return med_fail(MED_EUSAGE, "expert %s for noise %s", med_shape_print(in[i]).text, med_shape_print(in[0]).text);
-    if (a->expert < 1 || a->expert > n->n_in - 2) return med_fail(MED_EUSAGE, "expert %d of %d", a->expert, n->n_in - 1);
+    if (a->expert < 1 || a->expert > n->n_in - 2) return med_fail(MED_EUSAGE, "expert %d of %d", (int)a->expert, n->n_in - 1);
     *out = med_shape_1(1);
     return MED_OK;
 }

@@ -14,7 +14,7 @@ static split around(med_shape s, int dim) {
 static med_status infer_slice(const med_node *n, const med_shape *in, med_shape *out) {
     const med_slice_attr *a = n->attr;
     if (a->dim < 0 || a->dim >= in[0].rank || a->start < 0 || a->size < 1 || a->start + a->size > in[0].dim[a->dim])
-        return med_fail(MED_EUSAGE, "%d from %d of axis %d of %s", (int)a->size, (int)a->start, a->dim, med_shape_print(in[0]).text);
+        return med_fail(MED_EUSAGE, "%d from %d of axis %d of %s", (int)a->size, (int)a->start, (int)a->dim, med_shape_print(in[0]).text);
     *out = in[0];
     out->dim[a->dim] = a->size;
     return MED_OK;
@@ -23,7 +23,7 @@ static med_status infer_slice(const med_node *n, const med_shape *in, med_shape 
 static med_status infer_place(const med_node *n, const med_shape *in, med_shape *out) {
     const med_slice_attr *a = n->attr;
     if (a->dim < 0 || a->dim >= in[0].rank || a->start < 0 || a->start + in[0].dim[a->dim] > a->size)
-        return med_fail(MED_EUSAGE, "%s at %d of axis %d of size %d", med_shape_print(in[0]).text, (int)a->start, a->dim, (int)a->size);
+        return med_fail(MED_EUSAGE, "%s at %d of axis %d of size %d", med_shape_print(in[0]).text, (int)a->start, (int)a->dim, (int)a->size);
     *out = in[0];
     out->dim[a->dim] = a->size;
     return MED_OK;
