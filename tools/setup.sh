@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs the Debian packages that medley is built from. Quick when nothing is missing.
 #   tools/setup.sh           packages of the program and its tests
-#   tools/setup.sh check     also the second compiler of `make check`, and what a cross build for aarch64 and its run by
-#                            emulation need; missing is not an error there
+#   tools/setup.sh check     also the second compiler of `make check`, the DICOM reader that tests call, and what a cross
+#                            build for aarch64 and its run by emulation need; missing is not an error there
 set -eu
 
 build="build-essential cmake ninja-build pkg-config libjansson-dev libdeflate-dev zlib1g-dev libpng-dev libssl-dev
        libcmocka-dev librandom123-dev"
-check="clang libclang-rt-14-dev"
+check="clang libclang-rt-14-dev dcm2niix"
 cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libjansson-dev:arm64 libdeflate-dev:arm64 zlib1g-dev:arm64
        libpng-dev:arm64 libssl-dev:arm64"
 

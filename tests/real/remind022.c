@@ -141,7 +141,11 @@ int main(void) {
     const char *shared = getenv("MEDLEY_SHARED");
     real = med_format("%s/real/remind022", shared ? shared : "");
     char *archive = med_path_join(real, "dicom.tar.xz");
-    if (access(archive, R_OK) != 0 || system("command -v dcm2niix >/dev/null 2>&1") != 0) return 77;
+    if (access(archive, R_OK) != 0 || system("command -v dcm2niix >/dev/null 2>&1") != 0) {
+        free(archive);
+        free(real);
+        return 77;
+    }
     folder = testing_folder();
     char *command = med_format("tar xJf '%s' -C '%s' && mkdir '%s/labels' && mv '%s'/*.dcm '%s/labels'", archive,
                                folder, folder, folder, folder);
@@ -152,5 +156,6 @@ int main(void) {
     testing_remove(folder);
     free(command);
     free(archive);
+    free(real);
     return n_failed;
 }

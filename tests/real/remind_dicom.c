@@ -281,7 +281,11 @@ int main(void) {
     const char *shared = getenv("MEDLEY_SHARED");
     real = med_format("%s/real/remind022", shared ? shared : "");
     char *archive = med_path_join(real, "dicom.tar.xz");
-    if (access(archive, R_OK) != 0 || system("command -v dcm2niix >/dev/null 2>&1") != 0) return 77;
+    if (access(archive, R_OK) != 0 || system("command -v dcm2niix >/dev/null 2>&1") != 0) {
+        free(archive);
+        free(real);
+        return 77;
+    }
     folder = testing_folder();
     char *command = med_format("cd '%s' && mkdir -p dicom/ReMIND-022/preop/seg dicom/ReMIND-022/intraop reg/affine/Case022 "
                                "reg/rigid/Case022 && cd dicom/ReMIND-022/preop && tar xJf '%s' && mv *.dcm seg && "
