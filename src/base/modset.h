@@ -14,4 +14,8 @@ static inline int med_modset_count(med_modset set) { return __builtin_popcount(s
 static inline int med_modset_first(med_modset set) { return set ? __builtin_ctz(set) : -1; }
 #define MED_MODSET_EACH(j, set) for (int j = 0; j < MED_MAX_MODS; j++) if (med_modset_has(set, j))
 
+typedef const char (*med_mod_names)[MED_MOD_NAME]; /* as models and data sets keep them */
+int med_modset_find(med_mod_names names, int n, const char *name); /* index; -1: none of the n */
+char *med_modset_join(med_mod_names names, med_modset set, const char *separator); /* "t2+flair"; owned */
+
 #endif

@@ -94,9 +94,7 @@ med_case *med_dataset_add_case(med_dataset *d, const char *name, const char *dir
 }
 
 int med_dataset_mod(const med_dataset *d, const char *mod) {
-    for (int j = 0; j < d->n_mods; j++)
-        if (strcmp(d->mods[j], mod) == 0) return j;
-    return -1;
+    return med_modset_find(d->mods, d->n_mods, mod);
 }
 
 med_status med_dataset_keep(med_dataset *d, int n, const char *const *mods) {

@@ -45,9 +45,7 @@ const char *medley_modality(const medley_model *model, int index) {
 
 int medley_find(const medley_model *model, const char *modality) {
     const med_net *net = net_of(model);
-    for (int j = 0; j < net->n_mods; j++)
-        if (!strcmp(net->mods[j], modality)) return j;
-    return -1;
+    return med_modset_find(net->mods, net->n_mods, modality);
 }
 
 void medley_slice_size(const medley_model *model, int size[2]) {

@@ -292,16 +292,6 @@ med_val med_dropout(med_graph *g, med_val x, double drop, med_noises *list, cons
 
 /* ---- what it takes ---- */
 
-static char *names_of(const med_net *n, med_modset set) {
-    char *list = med_strdup("");
-    MED_MODSET_EACH (j, set) {
-        char *longer = med_format("%s%s%s", list, *list ? ", " : "", n->mods[j]);
-        free(list);
-        list = longer;
-    }
-    return list;
-}
-
 med_modset med_net_makes(const med_net *n, med_modset given) {
     return n->model->makes ? n->model->makes(n, given) : (med_modset)(((uint64_t)1 << n->n_mods) - 1);
 }
@@ -309,7 +299,7 @@ med_modset med_net_makes(const med_net *n, med_modset given) {
 med_status med_net_accepts(const med_net *n, med_modset given, med_modset target) {
     med_modset makes = med_net_makes(n, given);
     if (makes && !(target & ~makes)) return MED_OK;
-    char *have = names_of(n, given), *want = names_of(n, target & ~makes);
+    char *have = med_modset_join(n->mods, given, ", "), *want = med_modset_join(n->mods, target & ~makes, ", ");
     med_status status = med_fail(MED_EUSAGE, "%s cannot make %s of %s: %s", n->model->title, makes ? want : "images", have, n->model->limits);
     free(have);
     free(want);

@@ -26,14 +26,10 @@ static const med_net *net_of(const judge *j) { return med_synth_model_config(j->
 
 static med_status find_modality(const judge *j, const char *option, const char *name, int *out) {
     const med_net *net = net_of(j);
+    *out = med_modset_find(net->mods, net->n_mods, name);
+    if (*out >= 0) return MED_OK;
     const char *known[MED_MAX_MODS + 1] = {NULL};
-    for (int k = 0; k < net->n_mods; k++) {
-        known[k] = net->mods[k];
-        if (!strcmp(net->mods[k], name)) {
-            *out = k;
-            return MED_OK;
-        }
-    }
+    for (int k = 0; k < net->n_mods; k++) known[k] = net->mods[k];
     const char *nearest = med_nearest(name, known);
     return med_fail(MED_EUSAGE, "--%s: the network does not know '%s' (%s%s?)", option, name,
                     nearest ? "did you mean " : "is it ", nearest ? nearest : known[0]);
@@ -43,8 +39,9 @@ static med_status choose_ways(judge *j) {
     const med_evaluate_options *o = &j->options;
     if (o->from)
         MED_TRY(find_modality(j, "from", o->from, &j->from));
-    else if (find_modality(j, "from", "us", &j->from) != MED_OK)
-        j->from = 0;
+    else
+        j->from = med_modset_find(net_of(j)->mods, net_of(j)->n_mods, "us");
+    if (j->from < 0) j->from = 0;
     for (int i = 0; i < o->through.n; i++) {
         int via;
         MED_TRY(find_modality(j, "through", o->through.item[i], &via));

@@ -44,16 +44,6 @@ static void list_names(const med_dataset *d, med_modset set, med_strings *out) {
     MED_MODSET_EACH (j, set) out->item[out->n++] = d->mods[j];
 }
 
-static char *folder_name(const med_dataset *d, med_modset set) {
-    char *name = med_strdup("");
-    MED_MODSET_EACH (j, set) {
-        char *longer = med_format("%s%s%s", name, *name ? "+" : "", d->mods[j]);
-        free(name);
-        name = longer;
-    }
-    return name;
-}
-
 static med_status answer(const med_experiment_work *w, const char *weights, const char *folder, const med_case *c, question q) {
     const med_dataset *d = w->data;
     med_synth_config s = {.weights = weights, .out = folder, .temperature = w->options->temperature, .n_samples = w->options->n_samples,
@@ -117,7 +107,7 @@ static void clear(const char *folder) {
 
 static med_status judge_given(const med_experiment_work *w, int fold, int arm, const med_net *net, const char *weights, const int *cases, int n_cases,
                               med_modset given, med_score_table *all) {
-    char *name = folder_name(w->data, given), *leaf = med_format("filled/%s", name), *filled = med_experiment_path(w, fold, arm, leaf),
+    char *name = med_modset_join(w->data->mods, given, "+"), *leaf = med_format("filled/%s", name), *filled = med_experiment_path(w, fold, arm, leaf),
          *leaf2 = med_format("scores/%s", name), *scores = med_experiment_path(w, fold, arm, leaf2);
     int n;
     clear(filled);

@@ -136,10 +136,10 @@ static med_status run_network(const fixture *x, run *r) {
 /* ---- whole diffusions ---- */
 
 static med_status bind_noise(const fixture *x, run *r, const med_noise *noise) {
-    int step, j = 0;
+    int step;
     const char *mod = strchr(noise->label, '/') + 1;
+    int j = med_modset_find(x->net.mods, x->net.n_mods, mod);
     float *data;
-    while (strcmp(x->net.mods[j], mod) != 0) j++;
     if (sscanf(noise->label, "step%d/", &step) == 1) MED_TRY(read_channel(x, "sample/ddpm_noise", 17 - step, j, &data));
     else MED_TRY(read_channel(x, "sample/start", 0, j, &data));
     bind(r, noise->value, data);

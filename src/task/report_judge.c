@@ -60,12 +60,7 @@ med_status med_report_fit_opponents(med_report_work *work, int fold, const med_p
 /* The same score as a row of the long table, inputs joined as medley evaluate joins them. */
 static void add_rows(med_report_work *work, const char *case_name, med_pair pair, med_method method,
                      const med_case_scores *scores) {
-    char *given = med_strdup("");
-    MED_MODSET_EACH (j, pair.given) {
-        char *longer = med_format("%s%s%s", given, *given ? "+" : "", work->mods.name[j]);
-        free(given);
-        given = longer;
-    }
+    char *given = med_modset_join(work->mods.name, pair.given, "+");
     for (int c = 0; med_preset_strict.columns[c].name && scores->n_slices; c++)
         med_score_table_add(work->scores, &(med_score){.case_name = case_name,
                                                        .facet = work->mods.name[pair.target],
@@ -134,7 +129,7 @@ med_status med_report_choose_view(const med_case *c, const med_scans *scans, med
 
 static char *caption_of(const med_report_work *work, const med_report_case *c, med_pair pair,
                         const med_case_scores *scores) {
-    char *given = med_mod_join(&work->mods, pair.given), *numbers;
+    char *given = med_modset_join(work->mods.name, pair.given, " + "), *numbers;
     if (!scores)
         numbers = med_strdup("no truth to compare with");
     else if (!scores->n_slices)

@@ -91,7 +91,7 @@ static med_status make_plan(const med_report_work *work, pair_plan *out) {
 }
 
 static int anchor_of(const med_report_work *work) {
-    int anchor = med_mod_index(&work->mods, work->data->anchor);
+    int anchor = med_modset_find(work->mods.name, work->mods.n, work->data->anchor);
     return anchor < 0 ? 0 : anchor;
 }
 
@@ -238,7 +238,7 @@ static void tell_facts(med_report_work *work, const json_t *run, med_synth_model
                        int n_cases) {
     const med_net *m = med_synth_model_config(model);
     med_modset all = ((med_modset)1 << work->mods.n) - 1;
-    char *mods = med_mod_join(&work->mods, all);
+    char *mods = med_modset_join(work->mods.name, all, " + ");
     const json_t *seed = setting(run, "seed");
     const char *command = json_string_value(setting(run, "command"));
     med_report_fact(work, "Run", "%s", work->options->path);
@@ -284,7 +284,7 @@ static med_status report_model(med_report_work *work, const json_t *run, const c
 }
 
 static med_status add_samples(med_report_work *work) {
-    char *mods = med_mod_join(&work->mods, ((med_modset)1 << work->mods.n) - 1);
+    char *mods = med_modset_join(work->mods.name, ((med_modset)1 << work->mods.n) - 1, " + ");
     med_status status = med_report_samples(&work->curves, work->options->path, mods);
     free(mods);
     return status;

@@ -114,7 +114,7 @@ static med_status read_items(const char *dir, item_list *list) {
 /* ---- modalities ---------------------------------------------------------------------------------------------- */
 
 static void add_mod(med_mod_list *mods, const char *name) {
-    if (med_mod_index(mods, name) >= 0 || mods->n == MED_MAX_MODS || strlen(name) >= MED_MOD_NAME) return;
+    if (med_modset_find(mods->name, mods->n, name) >= 0 || mods->n == MED_MAX_MODS || strlen(name) >= MED_MOD_NAME) return;
     strcpy(mods->name[mods->n++], name);
 }
 
@@ -135,9 +135,9 @@ static med_status list_mods(item_list *list, med_mod_list *mods) {
         size_t g;
         json_t *given;
         item *it = &list->items[i];
-        it->pair.target = med_mod_index(mods, it->target);
+        it->pair.target = med_modset_find(mods->name, mods->n, it->target);
         json_array_foreach (json_object_get(it->sidecar, "given"), g, given) {
-            int j = json_is_string(given) ? med_mod_index(mods, json_string_value(given)) : -1;
+            int j = json_is_string(given) ? med_modset_find(mods->name, mods->n, json_string_value(given)) : -1;
             if (j >= 0) it->pair.given |= med_modset_of(j);
         }
         if (it->pair.target < 0 || !it->pair.given)

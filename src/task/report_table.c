@@ -39,22 +39,6 @@ struct med_table {
     pair *pairs; /* sorted by order() */
 };
 
-int med_mod_index(const med_mod_list *mods, const char *name) {
-    for (int j = 0; j < mods->n; j++)
-        if (!strcmp(mods->name[j], name)) return j;
-    return -1;
-}
-
-char *med_mod_join(const med_mod_list *mods, med_modset set) {
-    char *joined = med_strdup("");
-    MED_MODSET_EACH (j, set) {
-        char *longer = med_format("%s%s%s", joined, *joined ? " + " : "", mods->name[j]);
-        free(joined);
-        joined = longer;
-    }
-    return joined;
-}
-
 med_table *med_table_create(const med_mod_list *mods, const char *model_name, const char *model_title) {
     med_table *table = med_alloc(sizeof *table);
     const char *const names[MED_N_METHODS][2] = {[MED_METHOD_MODEL] = {model_name, model_title},
@@ -199,7 +183,7 @@ static void cell_to_html(const pair *p, int score, int method, bool is_best, med
 }
 
 static void row_to_html(const med_table *table, const pair *p, med_text *html) {
-    char *given = med_mod_join(&table->mods, p->given);
+    char *given = med_modset_join(table->mods.name, p->given, " + ");
     med_text_put(html, "<tr><th scope=\"row\">from ");
     med_text_escape(html, given);
     med_text_add(html, "</th><td>%d</td>", p->cell[MED_METHOD_MODEL].n);
@@ -243,7 +227,7 @@ void med_table_to_html(const med_table *table, med_text *html) {
 /* ---- plain text ---------------------------------------------------------------------------------------------- */
 
 static void row_to_text(const med_table *table, const pair *p, int width, med_text *text) {
-    char *given = med_mod_join(&table->mods, p->given);
+    char *given = med_modset_join(table->mods.name, p->given, " + ");
     med_text_add(text, "%-*s -> %-8s %3d ", width, given, table->mods.name[p->target], p->cell[MED_METHOD_MODEL].n);
     for (int s = 0; s < N_SCORES; s++) {
         med_text_put(text, " ");
@@ -263,7 +247,7 @@ static void row_to_text(const med_table *table, const pair *p, int width, med_te
 void med_table_to_text(const med_table *table, med_text *text) {
     int width = 5;
     for (int p = 0; p < table->n; p++) {
-        char *given = med_mod_join(&table->mods, table->pairs[p].given);
+        char *given = med_modset_join(table->mods.name, table->pairs[p].given, " + ");
         if ((int)strlen(given) > width) width = (int)strlen(given);
         free(given);
     }

@@ -13,8 +13,6 @@ typedef struct med_mod_list { /* modalities in the order of the report */
     int n;
     char name[MED_MAX_MODS][MED_MOD_NAME];
 } med_mod_list;
-int med_mod_index(const med_mod_list *mods, const char *name); /* -1 */
-char *med_mod_join(const med_mod_list *mods, med_modset set);  /* "t2 + flair"; owned */
 
 typedef struct med_table med_table; /* owned */
 /* The model as in files and as in headings ("mmhvae", "MMHVAE"); texts are copied. */

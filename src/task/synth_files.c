@@ -108,29 +108,13 @@ static void find_slice_size(const job *b, int slice[2]) {
 
 /* ---- modalities ---- */
 
-static char *list_names(const med_net *c, med_modset set, const char *separator) {
-    char *list = med_strdup("");
-    MED_MODSET_EACH (j, set) {
-        char *longer = med_format("%s%s%s", list, *list ? separator : "", c->mods[j]);
-        free(list);
-        list = longer;
-    }
-    return list;
-}
-
 static med_modset all_mods(const med_net *c) { return ((med_modset)1 << c->n_mods) - 1; }
-
-static int mod_index(const med_net *c, const char *name) {
-    for (int j = 0; j < c->n_mods; j++)
-        if (!strcmp(c->mods[j], name)) return j;
-    return -1;
-}
 
 static med_status fail_unknown(const med_net *c, const char *option, const char *name) {
     const char *names[MED_MAX_MODS + 1] = {0};
     for (int j = 0; j < c->n_mods; j++) names[j] = c->mods[j];
     const char *nearest = med_nearest(name, names);
-    char *list = list_names(c, all_mods(c), ", ");
+    char *list = med_modset_join(c->mods, all_mods(c), ", ");
     med_status status = med_fail(MED_EUSAGE, "--%s: the model has no modality '%s'%s%s%s; it has %s", option, name,
                                  nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "", list);
     free(list);
@@ -140,7 +124,7 @@ static med_status fail_unknown(const med_net *c, const char *option, const char 
 static med_status read_set(const med_net *c, const char *option, const med_strings *names, med_modset *out) {
     *out = 0;
     for (int i = 0; i < names->n; i++) {
-        int j = mod_index(c, names->item[i]);
+        int j = med_modset_find(c->mods, c->n_mods, names->item[i]);
         if (j < 0) return fail_unknown(c, option, names->item[i]);
         *out |= med_modset_of(j);
     }
@@ -153,7 +137,7 @@ static med_status read_sets(job *b) {
     MED_TRY(read_set(c, "target", &b->config->target, &b->target));
     if (b->given) MED_TRY(med_net_accepts(c, b->given, b->target));
     for (int i = 0; !b->config->in && i < b->sources[0].n; i++)
-        if (mod_index(c, b->sources[0].mod[i]) < 0) return fail_unknown(c, "image", b->sources[0].mod[i]);
+        if (med_modset_find(c->mods, c->n_mods, b->sources[0].mod[i]) < 0) return fail_unknown(c, "image", b->sources[0].mod[i]);
     return MED_OK;
 }
 
@@ -167,8 +151,8 @@ static med_status choose(const job *b, const source *s, med_modset *given, med_m
     *target = b->target ? b->target : all_mods(c) & ~*given & med_net_makes(c, *given);
     med_modset missing = *given & ~observed;
     if (!missing && *given) return MED_OK;
-    char *there = list_names(c, observed, ", "),
-         *names = list_names(c, missing ? missing : all_mods(c), missing ? ", " : " or ");
+    char *there = med_modset_join(c->mods, observed, ", "),
+         *names = med_modset_join(c->mods, missing ? missing : all_mods(c), missing ? ", " : " or ");
     med_status status = missing ? med_fail(MED_EUSAGE, "%s: --given names %s, which this case has not; it has %s",
                                            s->name, names, *there ? there : "none of the model")
                                 : med_fail(MED_EINPUT, "%s: no image of a modality of the model (%s)", s->name, names);
@@ -298,7 +282,7 @@ static med_status run_case(job *b, const source *s, json_t *entry) {
     json_object_set_new(entry, "files", files);
     MED_TRY(run_volumes(b, s, given, target, files));
     double seconds = now() - start;
-    char *from = list_names(c, given, "+"), *to = list_names(c, target, ", ");
+    char *from = med_modset_join(c->mods, given, "+"), *to = med_modset_join(c->mods, target, ", ");
     med_info("%s: %s -> %s in %.1f s", s->name, from, to, seconds);
     free(from);
     free(to);
