@@ -208,12 +208,6 @@ static med_val missing_map(med_graph *g, const med_net *n, int n_slices, med_mod
     return all;
 }
 
-static med_val input(med_graph *g, const med_net *n, int n_slices, const char *kind, int j) {
-    char name[MED_MOD_NAME + 24];
-    snprintf(name, sizeof name, "%s/%s", kind, n->mods[j]);
-    return med_input(g, name, med_shape_4(n_slices, 1, n->height, n->width));
-}
-
 /* Number i of n steps, the last one 0, is step t of the diffusion. */
 static int time_of(int i, int n) { return MAX_STEPS * (i + 1) / n - 1; }
 
@@ -233,7 +227,7 @@ static med_val step_back(med_graph *g, double level, double before, med_val x, m
  * between all (any above 0) and none (0). */
 static med_val noise(med_graph *g, const med_net *n, const med_infer_options *o, const char *kind, int j, med_inference *out) {
     if (o->temperature == 0) return med_fill(g, med_shape_4(o->n, 1, n->height, n->width), 0);
-    med_val v = input(g, n, o->n, kind, j);
+    med_val v = med_net_image(g, n, kind, j, o->n);
     med_noises_add(&out->noise, v, "%.12s/%.10s", kind, n->mods[j]);
     return v;
 }
@@ -244,7 +238,7 @@ static void infer(med_graph *g, const med_net *n, const med_infer_options *o, me
     med_val clean[MED_MAX_MODS];
     med_m2dn_input in = {.missing = missing_map(g, n, o->n, o->given)};
     for (int j = 0; j < n->n_mods; j++)
-        in.x[j] = med_modset_has(o->given, j) ? out->x[j] = input(g, n, o->n, "x", j) : noise(g, n, o, "start", j, out);
+        in.x[j] = med_modset_has(o->given, j) ? out->x[j] = med_net_image(g, n, "x", j, o->n) : noise(g, n, o, "start", j, out);
     for (int i = c->steps - 1; i >= 0; i--) {
         int t = time_of(i, c->steps);
         in.u = med_fill(g, med_shape_2(1, 1), (t + 0.5) / MAX_STEPS);
@@ -276,12 +270,12 @@ static void build(med_graph *g, const med_net *n, const med_step_key *key, med_s
     med_noises_add(&out->noise, u, "t")->kind = MED_NOISE_UNIFORM;
     med_m2dn_input in = {.u = u, .missing = missing_map(g, n, key->n, key->given)};
     for (int j = 0; j < n->n_mods; j++) {
-        if (med_modset_has(key->observed, j)) out->target[j] = input(g, n, key->n, "target", j);
+        if (med_modset_has(key->observed, j)) out->target[j] = med_net_image(g, n, "target", j, key->n);
         if (med_modset_has(key->given, j)) {
-            in.x[j] = out->x[j] = input(g, n, key->n, "x", j);
+            in.x[j] = out->x[j] = med_net_image(g, n, "x", j, key->n);
             continue;
         }
-        med_val eps = in.x[j] = input(g, n, key->n, "eps", j);
+        med_val eps = in.x[j] = med_net_image(g, n, "eps", j, key->n);
         med_noises_add(&out->noise, eps, "eps/%.18s", n->mods[j]);
         if (med_modset_has(key->observed, j))
             in.x[j] = med_add(g, med_mul(g, out->target[j], level(g, levels, 0, key->n)), med_mul(g, eps, level(g, levels, 1, key->n)));
@@ -290,7 +284,7 @@ static void build(med_graph *g, const med_net *n, const med_step_key *key, med_s
     med_m2dn_network(g, n, &in, key->observed, clean);
     MED_MODSET_EACH (j, key->observed) {
         med_val miss = med_mean(g, med_square(g, med_sub(g, clean[j], out->target[j])));
-        loss = loss.id < 0 ? miss : med_add(g, loss, miss);
+        loss = med_sum_of(g, loss, miss);
         med_step_graph_watch(out, in.x[j], "%s as it enters", n->mods[j]);
         med_step_graph_watch(out, clean[j], "%s as it comes out", n->mods[j]);
     }

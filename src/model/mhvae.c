@@ -119,9 +119,7 @@ static void build(med_graph *g, const med_net *n, const med_step_key *key, med_s
     med_mmhvae_encode(g, &s.c, key->observed, key->n, &f);
     memcpy(out->x, f.x, sizeof out->x);
     for (int j = 0; j < s.c.n_mods; j++) {
-        char name[MED_MOD_NAME + 16];
-        snprintf(name, sizeof name, "target/%s", s.c.mods[j]);
-        out->target[j] = med_input(g, name, med_shape_4(key->n, 1, s.c.height, s.c.width));
+        out->target[j] = med_net_image(g, n, "target", j, key->n);
         med_step_graph_watch(out, f.top[j], "top of the encoder of %s", s.c.mods[j]);
     }
     for (int p = 0; p <= s.c.n_mods; p++) build_pass(&s, &f, strcmp(own.mask, "all") == 0);
@@ -141,14 +139,10 @@ static const char *const paper_settings[] = {"w_kl=1", "w_dis=1", NULL};
 static const char *const native[] = {"epochs=500", "subsets=one", "kl_ramp_epochs=500", "w_dis=1", "discriminator_from=101",
                                      "adversarial_from=101", "restart_at=0", "lr=2e-3", "lr_end=1e-4", "batch=16", NULL};
 
-static med_status init_discriminators(const med_net *n, med_discriminator_config d, uint64_t seed, med_weights *w) {
-    return med_mmhvae_training.init_discriminators(n, d, seed, w);
-}
-
 static const med_training training = {
     .n_parts = 1,
     .build = build,
-    .init_discriminators = init_discriminators,
+    .init_discriminators = med_mmhvae_init_discriminators,
     .optimizer = {.kind = MED_ADAMAX, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
     .discriminator_optimizer = {.kind = MED_ADAM, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
     .draw_given = draw_given,
@@ -166,11 +160,6 @@ const med_model med_model_mhvae = {
     .preset = {&tiny, &small, &paper},
     .default_mods = default_mods,
     .check = check,
-    .size_step = med_mmhvae_size_step,
-    .describe = med_mmhvae_describe_net,
-    .parameters = med_mmhvae_parameters_net,
-    .init = med_mmhvae_init_net,
-    .infer = med_mmhvae_infer_net,
-    .settle_size = med_mmhvae_settle_size_net,
     .training = &training,
+    MED_MMHVAE_FUNCTIONS,
 };

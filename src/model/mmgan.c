@@ -251,15 +251,9 @@ static void generate(pass *p, const med_val *x, med_modset given, med_modset wan
         out[j] = med_mask_fill(p->g, med_slice(p->g, all, 1, j, 1), x[med_modset_first(given)], -1, -1);
 }
 
-static med_val image_input(med_graph *g, const med_net *n, const char *kind, int j, int n_slices) {
-    char name[MED_MOD_NAME + 16];
-    snprintf(name, sizeof name, "%s/%s", kind, n->mods[j]);
-    return med_input(g, name, med_shape_4(n_slices, 1, n->height, n->width));
-}
-
 static void infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out) {
     pass p = {.g = g, .net = n, .own = own_of(n), .n = o->n};
-    MED_MODSET_EACH (j, o->given) out->x[j] = image_input(g, n, "x", j, o->n);
+    MED_MODSET_EACH (j, o->given) out->x[j] = med_net_image(g, n, "x", j, o->n);
     generate(&p, out->x, o->given, o->target, out->out);
 }
 
@@ -294,10 +288,13 @@ static med_val miss(pass *p, med_val maps, med_modset observed, med_modset real)
     return med_scale_shift(p->g, total, 1.0 / med_modset_count(observed), 0);
 }
 
+/* Observed images that the step has the network make. */
+static med_modset trained_of(const pass *p, const med_step_key *key) { return key->observed & makes(p->net, key->given); }
+
 /* The network's images with what is given put in their place; missing ones also in `made`. */
 static med_val candidate(pass *p, const med_step_key *key, med_step_graph *s, med_val made[MED_MAX_MODS]) {
     med_val image[MED_MAX_MODS];
-    med_modset trained = p->own.ic ? key->observed & ~key->given : key->observed;
+    med_modset trained = trained_of(p, key);
     generate(p, s->x, key->given, trained, made);
     MED_MODSET_EACH (j, key->observed) image[j] = med_modset_has(trained, j) ? made[j] : s->target[j];
     MED_MODSET_EACH (j, trained) med_step_graph_watch(s, made[j], "%s", p->net->mods[j]);
@@ -306,7 +303,7 @@ static med_val candidate(pass *p, const med_step_key *key, med_step_graph *s, me
 
 static void build_network(pass *p, const med_step_key *key, med_step_graph *s) {
     med_val made[MED_MAX_MODS], image = MED_NONE, adversarial = MED_NONE;
-    med_modset trained = p->own.ic ? key->observed & ~key->given : key->observed;
+    med_modset trained = trained_of(p, key);
     med_val f = candidate(p, key, s, made);
     MED_MODSET_EACH (j, trained) image = med_sum_of(p->g, image, med_mean(p->g, med_abs(p->g, med_sub(p->g, made[j], s->target[j]))));
     image = med_mul(p->g, med_scale_shift(p->g, image, 1.0 / med_modset_count(trained), 0), s->share);
@@ -334,8 +331,8 @@ static void build(med_graph *g, const med_net *n, const med_step_key *key, med_s
     pass p = {.g = g, .net = n, .own = own_of(n), .n = key->n, .noises = &s->noise, .name = key->part ? "d" : "g"};
     s->share = med_input(g, "share", med_shape_1(1));
     MED_MODSET_EACH (j, key->observed) {
-        s->target[j] = image_input(g, n, "target", j, key->n);
-        if (med_modset_has(key->given, j)) s->x[j] = image_input(g, n, "x", j, key->n);
+        s->target[j] = med_net_image(g, n, "target", j, key->n);
+        if (med_modset_has(key->given, j)) s->x[j] = med_net_image(g, n, "x", j, key->n);
     }
     if (key->part == 0) build_network(&p, key, s);
     else build_discriminator(&p, key, s);

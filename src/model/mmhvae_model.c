@@ -101,7 +101,7 @@ static void build(med_graph *g, const med_net *n, const med_step_key *key, med_s
     free(s);
 }
 
-static med_status init_discriminators(const med_net *n, med_discriminator_config d, uint64_t seed, med_weights *w) {
+med_status med_mmhvae_init_discriminators(const med_net *n, med_discriminator_config d, uint64_t seed, med_weights *w) {
     for (int j = 0; j < n->n_mods; j++) MED_TRY(med_discriminator_init(d, n->mods[j], seed, w));
     return MED_OK;
 }
@@ -109,7 +109,7 @@ static med_status init_discriminators(const med_net *n, med_discriminator_config
 const med_training med_mmhvae_training = {
     .n_parts = 1,
     .build = build,
-    .init_discriminators = init_discriminators,
+    .init_discriminators = med_mmhvae_init_discriminators,
     .optimizer = {.kind = MED_ADAMAX, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
     .discriminator_optimizer = {.kind = MED_ADAM, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
 };

@@ -290,6 +290,12 @@ med_val med_dropout(med_graph *g, med_val x, double drop, med_noises *list, cons
     return med_mul(g, x, mask);
 }
 
+med_val med_net_image(med_graph *g, const med_net *n, const char *kind, int j, int n_slices) {
+    char name[MED_MOD_NAME + 24];
+    snprintf(name, sizeof name, "%s/%s", kind, n->mods[j]);
+    return med_input(g, name, med_shape_4(n_slices, 1, n->height, n->width));
+}
+
 /* ---- what it takes ---- */
 
 med_modset med_net_makes(const med_net *n, med_modset given) {

@@ -138,6 +138,9 @@ MED_CHECK med_status med_net_accepts(const med_net *n, med_modset given, med_mod
 /* Builds the model's inference; `out` is cleared first. */
 void med_net_infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out);
 
+/* An image of modality j: the input KIND/MOD [n_slices,1,H,W]. */
+med_val med_net_image(med_graph *g, const med_net *n, const char *kind, int j, int n_slices);
+
 /* `n`, or where its size is 0 x 0, the same with some size that has the shapes of w. */
 med_net med_net_shaped(const med_net *n, const med_weights *w);
 

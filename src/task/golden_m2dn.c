@@ -168,7 +168,7 @@ static med_status run_case(fixture *x, const json_t *item) {
     med_modset given = 0;
     if (!output) return med_fail(MED_EFORMAT, "%s: a case lacks output", x->f->path);
     bool is_diffusion = json_object_get(item, "given") != NULL;
-    if (is_diffusion) MED_TRY(med_golden_set(x->f, &x->net, json_object_get(item, "given"), &given));
+    if (is_diffusion) MED_TRY(med_golden_given(x->f, &x->net, json_object_get(item, "given"), &given));
     MED_TRY(med_net_set(&x->net, strstr(output, "ddpm") ? "sampler=ddpm" : "sampler=ddim"));
     run r = {.graph = med_graph_create()};
     med_status status = is_diffusion ? run_diffusion(x, &r, given, output) : run_network(x, &r);
@@ -239,8 +239,8 @@ static med_status check_tensors(const fixture *x, const char *kind, const med_we
 static med_status run_step(const fixture *x, med_trainer *trainer, training *t, const json_t *json) {
     med_step_input in = {.anchor = -1, .n = x->n, .noise = fixture_noise, .noise_context = t};
     const json_t *row = json_array_get(json_object_get(json, "history"), (size_t)t->step);
-    MED_TRY(med_golden_set(x->f, &x->net, json_object_get(json, "observed"), &in.observed));
-    MED_TRY(med_golden_set(x->f, &x->net, json_object_get(row, "given"), &in.given));
+    MED_TRY(med_golden_given(x->f, &x->net, json_object_get(json, "observed"), &in.observed));
+    MED_TRY(med_golden_given(x->f, &x->net, json_object_get(row, "given"), &in.given));
     MED_MODSET_EACH (j, in.observed) {
         char name[64];
         snprintf(name, sizeof name, "x/%s", x->net.mods[j]);

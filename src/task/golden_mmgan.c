@@ -14,7 +14,9 @@
 #include "base/random.h"
 #include "engine/plan.h"
 #include "model/trainer.h"
-#include "task/golden_fixture.h"
+#include "task/golden_net.h"
+
+extern const med_model med_model_mmgan;
 
 static const double image_absolute = 3e-5, loss_relative = 5e-6, updated_relative = 1e-4, gradient_relative = 2e-4, norm_relative = 1e-4,
                     parameter_absolute = 5e-5;
@@ -118,16 +120,6 @@ static med_status image_of(gan_run *r, bool is_target, int j, const float **out)
     return MED_OK;
 }
 
-static med_status modset_of(const gan_run *r, const json_t *names, med_modset *set) {
-    *set = 0;
-    for (size_t i = 0; i < json_array_size(names); i++)
-        for (int j = 0; j < r->net.n_mods; j++) {
-            const char *name = json_string_value(json_array_get(names, i));
-            if (name && strcmp(name, r->net.mods[j]) == 0) *set |= med_modset_of(j);
-        }
-    return *set ? MED_OK : med_fail(MED_EFORMAT, "%s: a case gives nothing that config has", r->f->path);
-}
-
 /* ---- forward ---- */
 
 typedef struct forward {
@@ -171,10 +163,7 @@ static med_status run_forward(gan_run *r, forward *w, const med_weights *weights
     med_net_infer(w->graph, &r->net, &(med_infer_options){.given = given, .target = all, .n = r->n}, &w->values);
     for (int j = 0; j < r->net.n_mods; j++) med_output(w->graph, w->values.out[j]);
     MED_TRY(med_plan_create(w->graph, (med_plan_options){0}, &w->plan));
-    for (int i = 0; i < med_graph_n_params(w->graph); i++) {
-        med_val v = med_graph_param(w->graph, i);
-        med_plan_bind(w->plan, v, med_weights_find(weights, med_val_name(w->graph, v))->data);
-    }
+    MED_TRY(med_golden_bind(r->f, w->graph, w->plan, weights));
     MED_MODSET_EACH (j, given) {
         const float *x;
         MED_TRY(image_of(r, false, j, &x));
@@ -192,7 +181,7 @@ static med_status run_cases(gan_run *r, const med_weights *weights) {
         const char *mode = json_string_value(json_object_get(item, "mode")), *name = json_string_value(json_object_get(item, "name"));
         if (!mode || !name || strcmp(mode, "eval") != 0) continue; /* with dropout: the training steps */
         med_modset given;
-        MED_TRY(modset_of(r, json_object_get(item, "given"), &given));
+        MED_TRY(med_golden_given(r->f, &r->net, json_object_get(item, "given"), &given));
         forward w = {0};
         med_status status = run_forward(r, &w, weights, given, name);
         med_plan_free(w.plan);
@@ -235,7 +224,7 @@ static med_status run_step(gan_run *r, med_trainer *t, bool is_dry, med_step_res
     double lambda = json_number_value(json_object_get(r->train, "lambda_"));
     med_step_input in = {.observed = r->observed, .anchor = -1, .n = r->n, .noise = fixture_masks, .noise_context = r, .w_dis = 1 - lambda,
                          .trains_discriminators = true, .is_dry = is_dry};
-    MED_TRY(modset_of(r, json_array_get(json_object_get(r->train, "given"), (size_t)r->step), &in.given));
+    MED_TRY(med_golden_given(r->f, &r->net, json_array_get(json_object_get(r->train, "given"), (size_t)r->step), &in.given));
     MED_MODSET_EACH (j, r->observed) {
         MED_TRY(image_of(r, false, j, &in.x[j]));
         MED_TRY(image_of(r, true, j, &in.target[j]));
@@ -372,31 +361,13 @@ static med_status train(gan_run *r) {
 
 /* ---- the kind ---- */
 
-static med_status set_number(med_net *net, const char *key, const json_t *value) {
-    char pair[64];
-    snprintf(pair, sizeof pair, "%s=%g", key, json_number_value(value));
-    return med_net_set(net, pair);
-}
-
 static med_status read_config(gan_run *r) {
-    const json_t *c = json_object_get(r->f->json, "config"), *mods = json_object_get(c, "modalities"), *size = json_object_get(c, "size");
-    const med_model *model;
-    MED_TRY(med_model_find("mmgan", &model));
-    MED_TRY(med_net_preset(model, "tiny", &r->net));
-    if (json_array_size(mods) < 2 || json_array_size(mods) > MED_MAX_MODS) return med_fail(MED_EFORMAT, "%s: config.modalities", r->f->path);
-    r->net.n_mods = (int)json_array_size(mods);
-    for (int j = 0; j < r->net.n_mods; j++) {
-        const char *name = json_string_value(json_array_get(mods, (size_t)j));
-        snprintf(r->net.mods[j], MED_MOD_NAME, "%s", name ? name : "");
-    }
-    r->net.height = (int)json_integer_value(json_array_get(size, 0));
-    r->net.width = (int)json_integer_value(json_array_get(size, 1));
-    MED_TRY(set_number(&r->net, "base", json_object_get(c, "base")));
-    MED_TRY(set_number(&r->net, "levels", json_object_get(c, "levels")));
-    MED_TRY(set_number(&r->net, "fill", json_object_get(c, "fill")));
+    static const char *const keys[] = {"base", "levels", "fill", NULL};
+    const json_t *c = json_object_get(r->f->json, "config");
+    MED_TRY(med_golden_read_net(r->f, &med_model_mmgan, keys, &r->net));
     const char *activation = json_string_value(json_object_get(c, "activation"));
     MED_TRY(med_net_set(&r->net, activation && strcmp(activation, "relu") == 0 ? "output=relu" : "output=tanh"));
-    MED_TRY(modset_of(r, json_object_get(c, "observed"), &r->observed));
+    MED_TRY(med_golden_given(r->f, &r->net, json_object_get(c, "observed"), &r->observed));
     r->n = (int)json_integer_value(json_object_get(c, "n"));
     if (r->n < 1) return med_fail(MED_EFORMAT, "%s: config.n is %d", r->f->path, r->n);
     const char *weights = json_string_value(json_object_get(r->f->json, "weights"));

@@ -13,24 +13,12 @@
 #include "model/mmhvae_graph.h"
 #include "model/mmhvae_model.h"
 #include "task/golden_mmhvae.h"
+#include "task/golden_net.h"
 
 static const double image_max_tiny = 5e-5, image_max_variant = 1e-4, image_max_paper = 5e-4, image_rms_paper = 5e-5;
 
 
 /* ---- reading ---- */
-
-med_status med_golden_modset(const med_golden_run *r, const json_t *names, med_modset *set) {
-    *set = 0;
-    size_t i;
-    const json_t *item;
-    json_array_foreach((json_t *)(uintptr_t)names, i, item) {
-        int j = 0;
-        while (j < r->config.n_mods && strcmp(r->config.mods[j], json_string_value(item) ? json_string_value(item) : "") != 0) j++;
-        if (j == r->config.n_mods) return med_fail(MED_EFORMAT, "%s: case names a modality that config has not", r->f->path);
-        *set |= med_modset_of(j);
-    }
-    return MED_OK;
-}
 
 static med_status copy_parameters(const med_golden_run *r, med_weights *to_weights) {
     for (int i = 0; i < med_weights_count(r->f->data); i++) {
@@ -141,12 +129,7 @@ static med_status bind_fixture(const med_golden_run *r, med_plan *plan, med_val 
 
 static med_status bind_forward(const med_golden_run *r, forward *w) {
     char name[96];
-    for (int i = 0; i < med_graph_n_params(w->graph); i++) {
-        med_val v = med_graph_param(w->graph, i);
-        const med_tensor *p = med_weights_find(r->weights, med_val_name(w->graph, v));
-        if (!p) return med_fail(MED_EFORMAT, "%s: parameter %s is missing", r->f->path, med_val_name(w->graph, v));
-        med_plan_bind(w->plan, v, p->data);
-    }
+    MED_TRY(med_golden_bind(r->f, w->graph, w->plan, r->weights));
     MED_MODSET_EACH(j, w->given) {
         snprintf(name, sizeof name, "x/%s", r->config.mods[j]);
         MED_TRY(bind_fixture(r, w->plan, w->features.x[j], name, med_val_shape(w->graph, w->features.x[j])));
@@ -249,7 +232,7 @@ static med_status run_cases(med_golden_run *r) {
         forward w = {.name = json_string_value(json_object_get(item, "name")), .eps = json_string_value(json_object_get(item, "eps")),
                      .temperature = json_number_value(json_object_get(item, "temperature"))};
         if (!w.name || (w.temperature > 0 && !w.eps)) return med_fail(MED_EFORMAT, "%s: case %zu lacks name or eps", r->f->path, i);
-        MED_TRY(med_golden_modset(r, json_object_get(item, "given"), &w.given));
+        MED_TRY(med_golden_set(r->f, r->config.mods, r->config.n_mods, json_object_get(item, "given"), &w.given));
         MED_TRY(check_forward(r, w));
     }
     return MED_OK;

@@ -24,8 +24,6 @@ char *med_golden_release_name(const med_golden_run *r, const char *ours);
 
 static const double med_golden_kl_relative = 1e-5;
 
-/* Modality names of a case as a set. */
-MED_CHECK med_status med_golden_modset(const med_golden_run *r, const json_t *names, med_modset *set);
 /* The fixture's parameters under our names (owned). */
 MED_CHECK med_status med_golden_parameters(const med_golden_run *r, med_weights **out);
 /* The steps under "train": histories, gradients of step 0, parameters after all steps. */

@@ -21,15 +21,19 @@ med_status med_golden_read_net(const med_golden *f, const med_model *model, cons
     return status == MED_OK ? MED_OK : med_fail_in(status, "%s", f->path);
 }
 
-med_status med_golden_set(const med_golden *f, const med_net *n, const json_t *names, med_modset *set) {
+med_status med_golden_set(const med_golden *f, med_mod_names mods, int n_mods, const json_t *names, med_modset *set) {
     *set = 0;
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
-        int j = 0;
-        while (j < n->n_mods && strcmp(n->mods[j], name ? name : "") != 0) j++;
-        if (j == n->n_mods) return med_fail(MED_EFORMAT, "%s: a case names a modality that config has not", f->path);
+        int j = med_modset_find(mods, n_mods, name ? name : "");
+        if (j < 0) return med_fail(MED_EFORMAT, "%s: a case names a modality that config has not", f->path);
         *set |= med_modset_of(j);
     }
+    return MED_OK;
+}
+
+med_status med_golden_given(const med_golden *f, const med_net *n, const json_t *names, med_modset *set) {
+    MED_TRY(med_golden_set(f, n->mods, n->n_mods, names, set));
     return *set ? MED_OK : med_fail(MED_EFORMAT, "%s: a case gives nothing", f->path);
 }
 
@@ -42,31 +46,24 @@ char *med_golden_name(const char *kind, const char *ours) {
 
 /* ---- rule hash-2 ---- */
 
-static uint64_t splitmix64(uint64_t z) {
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
 static bool ends_with(const char *name, const char *end) {
     size_t n = strlen(name), m = strlen(end);
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-void med_golden_hash(const med_golden *f, const char *name, med_shape shape, int64_t fan_in, float *to) {
-    const json_t *hash = json_object_get(f->json, "hash");
-    uint64_t state = med_site_of(name) ^ (uint64_t)json_integer_value(json_object_get(hash, "seed"));
-    double gain = json_number_value(json_object_get(hash, "gain")), offset = 0, scale = 0.25;
-    bool is_weight = ends_with(name, "weight"), is_image = strncmp(name, "x/", 2) == 0 || strncmp(name, "target/", 7) == 0;
-    if (is_image) scale = 0.95;
-    else if (ends_with(name, "positional_encoding")) scale = 0.5;
+/* Values of a parameter by its name in the fixture. */
+static void hash(const med_golden *f, const char *name, med_shape shape, int64_t fan_in, float *to) {
+    const json_t *rule = json_object_get(f->json, "hash");
+    double gain = json_number_value(json_object_get(rule, "gain")), offset = 0, scale = 0.25;
+    bool is_weight = ends_with(name, "weight");
+    if (ends_with(name, "positional_encoding")) scale = 0.5;
     else if (ends_with(name, "running_var")) offset = 1, scale = 0.5;
     else if (fan_in) scale = (is_weight ? gain : 1) / sqrt((double)fan_in);
     else if (is_weight) offset = 1;
-    for (int64_t i = 0, n = med_shape_count(shape); i < n; i++) {
-        uint64_t z = splitmix64(state + (uint64_t)(i + 1) * 0x9E3779B97F4A7C15u);
-        to[i] = (float)(offset + scale * ((double)(z >> 40) / 8388608 - 1));
-    }
+    int64_t n = med_shape_count(shape);
+    med_hashed_fill(to, (size_t)n, name, (uint64_t)json_integer_value(json_object_get(rule, "seed")), scale);
+    if (offset != 0)
+        for (int64_t i = 0; i < n; i++) to[i] = (float)(offset + (double)to[i]);
 }
 
 /* ---- parameters ---- */
@@ -85,7 +82,7 @@ static med_status read_one(void *context, const med_parameter *p) {
     const float *from = NULL;
     int64_t n = med_shape_count(p->shape);
     med_status status = MED_OK;
-    if (r->is_hashed) med_golden_hash(r->f, name, p->shape, p->fan_in, t->data);
+    if (r->is_hashed) hash(r->f, name, p->shape, p->fan_in, t->data);
     else status = med_golden_f32(r->f, name, n, &from);
     if (from) memcpy(t->data, from, (size_t)n * sizeof *from);
     free(name);

@@ -8,11 +8,11 @@
 
 /* The network of the fixture: `keys` of its config, the modalities and the size. */
 MED_CHECK med_status med_golden_read_net(const med_golden *f, const med_model *model, const char *const *keys, med_net *out);
-MED_CHECK med_status med_golden_set(const med_golden *f, const med_net *n, const json_t *names, med_modset *set);
+/* The modalities that are named; of a network, one or more. */
+MED_CHECK med_status med_golden_set(const med_golden *f, med_mod_names mods, int n_mods, const json_t *names, med_modset *set);
+MED_CHECK med_status med_golden_given(const med_golden *f, const med_net *n, const json_t *names, med_modset *set);
 /* Its parameters: w/NAME, or by the rule hash-2 of the fixtures' README. Owned. */
 MED_CHECK med_status med_golden_net_weights(const med_golden *f, const med_net *n, med_weights **out);
-/* Element values of the rule for a tensor of the fixture's name. */
-void med_golden_hash(const med_golden *f, const char *name, med_shape shape, int64_t fan_in, float *to);
 /* KIND/NAME in the fixture of a parameter of ours (owned text). */
 char *med_golden_name(const char *kind, const char *ours);
 

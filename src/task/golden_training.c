@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "engine/switches.h"
 #include "task/golden_mmhvae.h"
+#include "task/golden_net.h"
 
 static const double gradient_relative = 1e-4, gradient_absolute = 1e-6, discriminator_gradient_relative = 1e-5, loss_relative = 1e-6, judged_relative = 5e-6,
                     parameter_absolute = 5e-6, parameter_absolute_loose = 1e-4, sure_gradient = 1e-6, zero_gradient = 1e-10;
@@ -86,8 +87,8 @@ static med_status start_training(training *t, bool is_reference) {
                                 .w_dis = json_number_value(json_object_get(t->json, "w_dis"))};
     t->input.observed = t->input.given = med_modset_of(r->config.n_mods) - 1;
     if (!r->is_mhvae) {
-        MED_TRY(med_golden_modset(r, json_object_get(t->json, "observed"), &t->input.observed));
-        MED_TRY(med_golden_modset(r, json_object_get(t->json, "subset"), &t->input.given));
+        MED_TRY(med_golden_set(r->f, r->config.mods, r->config.n_mods, json_object_get(t->json, "observed"), &t->input.observed));
+        MED_TRY(med_golden_set(r->f, r->config.mods, r->config.n_mods, json_object_get(t->json, "subset"), &t->input.given));
     }
     const char *anchor = json_string_value(json_object_get(t->json, "anchor"));
     int64_t n = (int64_t)r->n * r->config.height * r->config.width;

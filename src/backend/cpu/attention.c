@@ -14,10 +14,10 @@ typedef struct head {
 
 static int64_t stride_of(int64_t tokens) { return (tokens + VL - 1) / VL * VL; }
 
-static head head_of(const med_call *c, int64_t n, int64_t h) {
+static head head_of(const med_call *c, int64_t h) {
     med_shape s = c->in[0].shape;
     int64_t tokens = s.dim[2] * s.dim[3], d = s.dim[1] / ((const med_attention_attr *)c->node->attr)->heads;
-    int64_t at = (n * s.dim[1] + h * d) * tokens;
+    int64_t at = h * d * tokens;
     return (head){c->in[0].f32 + at, c->in[1].f32 + at, c->in[2].f32 + at, d, tokens, stride_of(tokens)};
 }
 
@@ -94,7 +94,7 @@ static int64_t tiles_of(int64_t tokens) { return (tokens + QUERIES - 1) / QUERIE
 static void attention_task(void *context, int task) {
     const med_call *c = context;
     int64_t tokens = c->in[0].shape.dim[2] * c->in[0].shape.dim[3], tiles = tiles_of(tokens), h = task / tiles;
-    head t = head_of(c, 0, h); /* heads of all samples lie behind each other */
+    head t = head_of(c, h); /* heads of all samples lie behind each other */
     float *p = med_scratch(SCRATCH_ROWS, (size_t)(QUERIES * t.stride) * sizeof *p);
     weights_of(&t, task % tiles * QUERIES, p);
     dots(&t, p, t.v, task % tiles * QUERIES, c->out.f32 + (t.q - c->in[0].f32));
@@ -134,7 +134,7 @@ static void grad_task(void *context, int task) {
     const med_call *c = context;
     med_shape s = c->in[0].shape;
     int heads = ((const med_attention_attr *)c->node->attr)->heads;
-    head t = head_of(c, 0, task);
+    head t = head_of(c, task);
     int64_t third = s.dim[1] * t.tokens;
     const float *dy = c->in[3].f32 + (t.q - c->in[0].f32);
     float *dq = c->out.f32 + task / heads * 3 * third + task % heads * t.d * t.tokens, *dk = dq + third, *dv = dk + third;

@@ -27,18 +27,12 @@ static place place_of(const pixels *p, int task) {
     return (place){task / p->tasks * p->C * p->plane + first, left < VL ? (int)left : VL};
 }
 
-INLINE vf at_channel(const float *x, const pixels *p, int64_t c, int n) { return n == VL ? vf_load(x + c * p->plane) : vf_load_n(x + c * p->plane, n); }
-INLINE void put_channel(float *x, const pixels *p, int64_t c, int n, vf v) {
-    if (n == VL) vf_store(x + c * p->plane, v);
-    else vf_store_n(x + c * p->plane, v, n);
-}
-
 static void stats_of(const pixels *p, const float *x, int n, vf *mean, vf *rstd) {
     vf sum = vf_all(0), square = vf_all(0);
-    for (int64_t c = 0; c < p->C; c++) sum += at_channel(x, p, c, n);
+    for (int64_t c = 0; c < p->C; c++) sum += vf_take(x + c * p->plane, 0, n);
     *mean = sum / (float)p->C;
     for (int64_t c = 0; c < p->C; c++) {
-        vf d = at_channel(x, p, c, n) - *mean;
+        vf d = vf_take(x + c * p->plane, 0, n) - *mean;
         square += d * d;
     }
     vf var = square / (float)p->C + (float)p->eps;
@@ -52,7 +46,7 @@ static void norm_task(void *context, int task) {
     vf mean, rstd;
     stats_of(p, x, a.n, &mean, &rstd);
     for (int64_t c = 0; c < p->C; c++)
-        put_channel(p->call->out.f32 + a.at, p, c, a.n, (at_channel(x, p, c, a.n) - mean) * rstd * gain[c] + bias[c]);
+        vf_put(p->call->out.f32 + a.at + c * p->plane, 0, a.n, (vf_take(x + c * p->plane, 0, a.n) - mean) * rstd * gain[c] + bias[c]);
 }
 
 void ISA(layer_norm)(const med_call *call) {
@@ -67,15 +61,15 @@ static void grad_task(void *context, int task) {
     vf mean, rstd, sum = vf_all(0), dot = vf_all(0);
     stats_of(p, x, a.n, &mean, &rstd);
     for (int64_t c = 0; c < p->C; c++) {
-        vf d = at_channel(dy, p, c, a.n) * gain[c];
+        vf d = vf_take(dy + c * p->plane, 0, a.n) * gain[c];
         sum += d;
-        dot += d * (at_channel(x, p, c, a.n) - mean) * rstd;
+        dot += d * (vf_take(x + c * p->plane, 0, a.n) - mean) * rstd;
     }
     sum /= (float)p->C;
     dot /= (float)p->C;
     for (int64_t c = 0; c < p->C; c++) {
-        vf n = (at_channel(x, p, c, a.n) - mean) * rstd;
-        put_channel(p->call->out.f32 + a.at, p, c, a.n, rstd * (at_channel(dy, p, c, a.n) * gain[c] - sum - n * dot));
+        vf n = (vf_take(x + c * p->plane, 0, a.n) - mean) * rstd;
+        vf_put(p->call->out.f32 + a.at + c * p->plane, 0, a.n, rstd * (vf_take(dy + c * p->plane, 0, a.n) * gain[c] - sum - n * dot));
     }
 }
 
