@@ -1,6 +1,7 @@
 /* json.c: a mapped file through jansson. */
 #include "base/json.h"
 
+#include <math.h>
 #include "base/file.h"
 
 med_status med_json_load(const char *path, json_t **out) {
@@ -14,3 +15,5 @@ med_status med_json_load(const char *path, json_t **out) {
     return med_fail(MED_EFORMAT, "%s:%d:%d: not JSON: %s", path, error.line > 0 ? error.line : 1,
                     error.column > 0 ? error.column : 1, error.text);
 }
+
+json_t *med_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }

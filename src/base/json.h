@@ -9,4 +9,6 @@
  * object is an error. */
 MED_CHECK med_status med_json_load(const char *path, json_t **out);
 
+json_t *med_json_number(double value); /* null unless finite; new reference */
+
 #endif

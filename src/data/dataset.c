@@ -93,6 +93,8 @@ med_case *med_dataset_add_case(med_dataset *d, const char *name, const char *dir
     return &cases[at];
 }
 
+const char *med_dataset_anchor(const med_dataset *d) { return d->anchor[0] ? d->anchor : "us"; }
+
 int med_dataset_mod(const med_dataset *d, const char *mod) {
     return med_modset_find(d->mods, d->n_mods, mod);
 }

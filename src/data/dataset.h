@@ -42,6 +42,7 @@ MED_CHECK med_status med_dataset_open(const char *path, med_dataset **out);
 void med_dataset_free(med_dataset *d);
 /* Forget all modalities but these, which become its order, and what cases have of the others. MED_EUSAGE: it lacks one. */
 MED_CHECK med_status med_dataset_keep(med_dataset *d, int n, const char *const *mods);
+const char *med_dataset_anchor(const med_dataset *d);         /* its name; "us" where none is said */
 int med_dataset_mod(const med_dataset *d, const char *mod);   /* index, -1 */
 int med_dataset_case(const med_dataset *d, const char *name); /* index, -1 */
 

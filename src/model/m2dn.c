@@ -180,7 +180,7 @@ static med_status parameters(const med_net *n, med_parameter_fn *visit, void *co
     for (int j = 0; j < n->n_mods; j++) in.x[j] = med_fill(g, med_shape_4(1, 1, h, w), 0);
     in.missing = med_fill(g, med_shape_4(1, n->n_mods, h / SIZE_STEP, w / SIZE_STEP), 0);
     med_val out[MED_MAX_MODS];
-    med_m2dn_network(g, n, &in, ((med_modset)1 << n->n_mods) - 1, out);
+    med_m2dn_network(g, n, &in, med_modset_all(n->n_mods), out);
     med_status status = med_graph_status(g);
     if (status == MED_OK) status = med_graph_parameters(g, visit, context);
     med_graph_free(g);
@@ -234,7 +234,7 @@ static med_val noise(med_graph *g, const med_net *n, const med_infer_options *o,
 
 static void infer(med_graph *g, const med_net *n, const med_infer_options *o, med_inference *out) {
     const own *c = own_of(n);
-    med_modset all = ((med_modset)1 << n->n_mods) - 1, missing = all & ~o->given;
+    med_modset all = med_modset_all(n->n_mods), missing = all & ~o->given;
     med_val clean[MED_MAX_MODS];
     med_m2dn_input in = {.missing = missing_map(g, n, o->n, o->given)};
     for (int j = 0; j < n->n_mods; j++)

@@ -50,7 +50,7 @@ typedef struct step {
 } step;
 
 static void build_pass(step *s, const med_mmhvae_features *f, bool masks_all) {
-    med_modset all = med_modset_of(s->c.n_mods) - 1;
+    med_modset all = med_modset_all(s->c.n_mods);
     int p = s->n_passes++;
     s->name[p] = p ? s->c.mods[p - 1] : "full";
     med_mmhvae_pass_options o = {.given = p ? med_modset_of(p - 1) : all, .target = all, .temperature = 1, .name = s->name[p],

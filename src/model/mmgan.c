@@ -74,9 +74,7 @@ static char *describe(const med_net *n) {
     return med_format("%d levels of %d to %d channels", own.levels, own.base, 8 * own.base);
 }
 
-static med_modset all_of(const med_net *n) { return med_modset_of(n->n_mods) - 1; }
-
-static med_modset makes(const med_net *n, med_modset given) { return own_of(n).ic ? all_of(n) & ~given : all_of(n); }
+static med_modset makes(const med_net *n, med_modset given) { return own_of(n).ic ? med_modset_all(n->n_mods) & ~given : med_modset_all(n->n_mods); }
 
 /* ---- sizes ---- */
 

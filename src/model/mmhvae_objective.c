@@ -56,7 +56,7 @@ static void build_passes(med_graph *g, const med_mmhvae_config *c, const med_mmh
     for (int p = 0; p < key->n_passes; p++) {
         bool all_outputs = p > 0 && (key->is_adversarial || key->trains_discriminators);
         med_mmhvae_pass_options o = {.given = key->given[p], .temperature = 1, .name = key->name[p], .wants_kl = true,
-                                     .target = all_outputs ? med_modset_of(c->n_mods) - 1 : key->observed};
+                                     .target = all_outputs ? med_modset_all(c->n_mods) : key->observed};
         med_mmhvae_generate(g, c, &s->features, key->n, o, &s->pass[p]);
     }
 }

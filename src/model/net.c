@@ -299,7 +299,7 @@ med_val med_net_image(med_graph *g, const med_net *n, const char *kind, int j, i
 /* ---- what it takes ---- */
 
 med_modset med_net_makes(const med_net *n, med_modset given) {
-    return n->model->makes ? n->model->makes(n, given) : (med_modset)(((uint64_t)1 << n->n_mods) - 1);
+    return n->model->makes ? n->model->makes(n, given) : med_modset_all(n->n_mods);
 }
 
 med_status med_net_accepts(const med_net *n, med_modset given, med_modset target) {

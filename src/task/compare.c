@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "engine/weights.h"
 #include "image/volume.h"
@@ -22,8 +23,6 @@ typedef struct comparison {
 typedef struct difference {
     double max_abs, rms;
 } difference;
-
-static json_t *real_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 /* Names of files need not be UTF-8, JSON must be. */
 static json_t *text(const char *name) {
@@ -48,8 +47,8 @@ static void add_pair(comparison *c, const char *name, const char *shape_a, const
                      double affine_mm) {
     bool is_near = isnan(affine_mm) || affine_mm <= MED_COMPARE_AFFINE_MM;
     json_t *item = json_pack("{s:o, s:s, s:s, s:b, s:o, s:o, s:o}", "name", text(name), "shape_a", shape_a, "shape_b",
-                             shape_b, "same_shape", d != NULL, "max_abs", real_or_null(d ? d->max_abs : NAN), "rms",
-                             real_or_null(d ? d->rms : NAN), "affine_mm", real_or_null(affine_mm));
+                             shape_b, "same_shape", d != NULL, "max_abs", med_json_number(d ? d->max_abs : NAN), "rms",
+                             med_json_number(d ? d->rms : NAN), "affine_mm", med_json_number(affine_mm));
     med_assert(item != NULL);
     add_item(c, item, d && d->max_abs <= c->tolerance && is_near);
 }

@@ -3,14 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "image/csv.h"
 #include "task/compare_methods_work.h"
 
 typedef med_comparison comparison;
 typedef med_comparing work;
-
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 static json_t *to_json(const work *w) {
     json_t *list = json_array();
@@ -35,7 +34,7 @@ static json_t *to_json(const work *w) {
                        {"rank_correlation", c->rank_correlation},
                        {"hodges_lehmann", c->hodges_lehmann}};
         for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-            json_object_set_new(o, numbers[k].key, number(numbers[k].value));
+            json_object_set_new(o, numbers[k].key, med_json_number(numbers[k].value));
         json_object_set_new(o, "p_is_exact", json_boolean(c->wilcoxon.is_exact));
         json_object_set_new(o, "too_few", json_boolean(c->wilcoxon.is_too_few));
         json_object_set_new(o, "family", json_integer(c->family));

@@ -12,8 +12,7 @@ static void as_read_from_file(med_volume *v) {
     med_intensity_to_network(v);
 }
 
-med_status med_consistency_back(med_synth_model *m, med_volume *made, int via, int to, const med_synth_options *how,
-                                med_volume **out) {
+static med_status go_back(med_synth_model *m, med_volume *made, int via, int to, const med_synth_options *how, med_volume **out) {
     const med_volume *inputs[MED_MAX_MODS] = {NULL};
     med_volume *outputs[MED_MAX_MODS] = {NULL};
     med_synth_options back = *how;
@@ -26,8 +25,7 @@ med_status med_consistency_back(med_synth_model *m, med_volume *made, int via, i
     return status;
 }
 
-void med_consistency_add(med_score_table *t, med_score base, const char *from, const char *via,
-                         const med_case_scores *scores) {
+static void add_rows(med_score_table *t, med_score base, const char *from, const char *via, const med_case_scores *scores) {
     char *way = med_format("%s via %s", from, via);
     base.facet = from;
     base.given = way;
@@ -42,4 +40,16 @@ void med_consistency_add(med_score_table *t, med_score base, const char *from, c
         med_score_table_add(t, &base);
     }
     free(way);
+}
+
+med_status med_consistency_judge(med_synth_model *m, med_volume *made, int via, int to, const med_synth_options *how,
+                                 const med_volume *truth, med_score base, med_score_table *t) {
+    const med_net *net = med_synth_model_config(m);
+    med_volume *back;
+    med_case_scores scores;
+    MED_TRY(go_back(m, made, via, to, how, &back));
+    med_status status = med_score_case(&med_preset_strict, back, truth, &scores);
+    med_volume_free(back);
+    if (status == MED_OK) add_rows(t, base, net->mods[to], net->mods[via], &scores);
+    return status;
 }

@@ -7,11 +7,10 @@
 #include "task/synth.h"
 
 /* `made`, a synthetic image of modality `via` at network scale, is given to the network as medley synth would read it from its
- * file (and changed to that scale); out: modality `to`, made from it. `how`: temperature, draws, seed. */
-MED_CHECK med_status med_consistency_back(med_synth_model *m, med_volume *made, int via, int to,
-                                          const med_synth_options *how, med_volume **out);
-/* Rows of preset "consistency" for one way there and back ("us via t2"): the scores of preset strict. */
-void med_consistency_add(med_score_table *t, med_score base, const char *from, const char *via,
-                         const med_case_scores *scores);
+ * file (and changed to that scale); modality `to`, made from it, is held to `truth`. Adds the scores of preset strict to t as rows
+ * of preset "consistency" for this way there and back ("us via t2"); the rest of a row is `base`. `how`: temperature, draws,
+ * seed; what it says is given and wanted is passed over. */
+MED_CHECK med_status med_consistency_judge(med_synth_model *m, med_volume *made, int via, int to, const med_synth_options *how,
+                                           const med_volume *truth, med_score base, med_score_table *t);
 
 #endif

@@ -47,7 +47,7 @@ static med_status choose_ways(judge *j) {
         MED_TRY(find_modality(j, "through", o->through.item[i], &via));
         j->through |= med_modset_of(via);
     }
-    if (!o->through.n) j->through = ((med_modset)1 << net_of(j)->n_mods) - 1;
+    if (!o->through.n) j->through = med_modset_all(net_of(j)->n_mods);
     j->through &= ~med_modset_of(j->from);
     return j->through ? MED_OK
                       : med_fail(MED_EUSAGE, "--through: name another modality than %s", net_of(j)->mods[j->from]);
@@ -77,21 +77,12 @@ static med_status open_all(const med_evaluate_options *o, judge *j) {
 
 /* ---- there and back ------------------------------------------------------------------------------------------ */
 
-static med_status judge_way(judge *j, const med_case *c, int via, med_volume *there, const med_volume *start) {
-    const med_synth_options how = {
-        .temperature = j->options.temperature, .n_samples = j->options.n_samples, .seed = j->options.seed};
-    med_volume *back;
-    med_case_scores scores;
-    MED_TRY(med_consistency_back(j->model, there, via, j->from, &how, &back));
-    med_status status = med_score_case(&med_preset_strict, back, start, &scores);
-    med_volume_free(back);
-    MED_TRY(status);
-    const med_score base = {.case_name = c->name,
-                            .method = j->options.method ? j->options.method : "",
-                            .group = med_evaluation_group(&j->e, c->name),
-                            .seen = med_seen_of(j->seen, &j->e, NULL, c->name)};
-    med_consistency_add(j->e.cases, base, net_of(j)->mods[j->from], net_of(j)->mods[via], &scores);
-    return MED_OK;
+/* What all rows of a case say. */
+static med_score row_of(judge *j, const med_case *c) {
+    return (med_score){.case_name = c->name,
+                       .method = j->options.method ? j->options.method : "",
+                       .group = med_evaluation_group(&j->e, c->name),
+                       .seen = med_seen_of(j->seen, &j->e, NULL, c->name)};
 }
 
 /* The network starts from the scan as acquired, and is held to what it learnt to make of this modality. */
@@ -109,7 +100,8 @@ static med_status judge_case(judge *j, const med_case *c) {
     med_status status = med_harmonised_target(c, mod, j->harmonisation, &start);
     if (status == MED_OK) status = med_synth_run(j->model, inputs, &how, there, NULL);
     MED_MODSET_EACH (via, j->through) {
-        if (status == MED_OK) status = judge_way(j, c, via, there[via], start);
+        if (status == MED_OK)
+            status = med_consistency_judge(j->model, there[via], via, j->from, &how, start, row_of(j, c), j->e.cases);
         med_volume_free(there[via]);
     }
     med_volume_free(start);

@@ -61,7 +61,7 @@ static med_status list_arms(med_experiment_work *w) {
 static med_status open_data(med_experiment_work *w) {
     MED_TRY(med_dataset_open(w->options->data, &w->data));
     int there = w->data->n_folds ? w->data->n_folds : 1;
-    w->n_folds = w->options->n_folds ? w->options->n_folds : 1;
+    w->n_folds = w->options->n_folds;
     if (w->n_folds > there) return med_fail(MED_EUSAGE, "--folds is %d, but %s has %d", w->n_folds, w->options->data, there);
     return MED_OK;
 }
@@ -143,7 +143,6 @@ static void say_all(queue *q, int fold, const med_arm *a, const char *run, bool 
     }
     const char *more[] = {"--model", a->model->name, "--preset", o->preset};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) say(to, more[i]);
-    bool is_native = strcmp(o->schedule, "native") == 0;
     med_strings sets;
     med_experiment_sets(q->w, a, &sets);
     for (int i = 0; i < sets.n; i++) say_setting(to, sets.item[i]);
@@ -151,7 +150,7 @@ static void say_all(queue *q, int fold, const med_arm *a, const char *run, bool 
     say_number(to, "fold=%lld", fold);
     say(to, "--seed");
     say_number(to, "%lld", (long long)o->seed);
-    if (is_native) return;
+    if (med_experiment_is_native(q->w)) return;
     say(to, "--steps");
     say_number(to, "%lld", a->n_steps);
 }
@@ -163,10 +162,7 @@ static med_status train_arm(queue *q, int fold, int arm) {
     med_status status = med_dir_create(folder);
     if (status == MED_OK && !med_path_exists(done)) {
         bool is_begun = med_path_exists(record);
-        if (!is_begun && med_path_exists(run)) {
-            med_dir_remove(run);
-            rmdir(run);
-        }
+        if (!is_begun && med_path_exists(run)) med_dir_remove(run);
         words to = {0};
         say_all(q, fold, a, run, is_begun, &to);
         status = med_process_run(to.item, &(med_process_limits){.seconds = 1e9, .n_file_bytes = (size_t)1 << 40}, &log);

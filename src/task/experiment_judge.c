@@ -13,15 +13,6 @@ typedef struct question { /* of one case: sets of the data set's modalities */
     med_modset given, target;
 } question;
 
-static med_modset known_to(const med_dataset *d, const med_net *net) {
-    med_modset set = 0;
-    for (int j = 0; j < net->n_mods; j++) {
-        int k = med_dataset_mod(d, net->mods[j]);
-        if (k >= 0) set |= med_modset_of(k);
-    }
-    return set;
-}
-
 /* Of the network's modalities, in the other order. */
 static med_modset to_net(const med_dataset *d, const med_net *net, med_modset set) {
     med_modset out = 0;
@@ -34,8 +25,10 @@ static med_modset to_net(const med_dataset *d, const med_net *net, med_modset se
 
 static med_modset from_net(const med_dataset *d, const med_net *net, med_modset set) {
     med_modset out = 0;
-    for (int j = 0; j < net->n_mods; j++)
-        if (med_modset_has(set, j) && med_dataset_mod(d, net->mods[j]) >= 0) out |= med_modset_of(med_dataset_mod(d, net->mods[j]));
+    for (int j = 0; j < net->n_mods; j++) {
+        int k = med_dataset_mod(d, net->mods[j]);
+        if (k >= 0 && med_modset_has(set, j)) out |= med_modset_of(k);
+    }
     return out;
 }
 
@@ -70,7 +63,7 @@ static med_status fill_in(const med_experiment_work *w, const med_net *net, cons
                           med_modset given, int *n) {
     const med_dataset *d = w->data;
     *n = 0;
-    if (given & ~known_to(d, net)) return MED_OK;
+    if (given & ~from_net(d, net, med_modset_all(net->n_mods))) return MED_OK;
     med_modset makes = from_net(d, net, med_net_makes(net, to_net(d, net, given)));
     for (int i = 0; i < n_cases; i++) {
         const med_case *c = &d->cases[cases[i]];
@@ -100,18 +93,13 @@ static med_status score(const med_experiment_work *w, int arm, const char *fille
     return status;
 }
 
-/* Half of what an interruption left is made again. */
-static void clear(const char *folder) {
-    med_dir_remove(folder);
-}
-
 static med_status judge_given(const med_experiment_work *w, int fold, int arm, const med_net *net, const char *weights, const int *cases, int n_cases,
                               med_modset given, med_score_table *all) {
     char *name = med_modset_join(w->data->mods, given, "+"), *leaf = med_format("filled/%s", name), *filled = med_experiment_path(w, fold, arm, leaf),
          *leaf2 = med_format("scores/%s", name), *scores = med_experiment_path(w, fold, arm, leaf2);
     int n;
-    clear(filled);
-    clear(scores);
+    med_dir_remove(filled); /* half of what an interruption left is made again */
+    med_dir_remove(scores);
     med_status status = fill_in(w, net, weights, filled, cases, n_cases, given, &n);
     if (status == MED_OK && n) status = score(w, arm, filled, scores, all);
     free(name);
@@ -126,8 +114,8 @@ static med_status judge_all(const med_experiment_work *w, int fold, int arm, con
     int *cases, n_cases;
     const med_dataset *d = w->data;
     MED_TRY(med_dataset_split(d, fold, "test", &cases, &n_cases));
-    int anchor = d->anchor[0] ? med_dataset_mod(d, d->anchor) : med_dataset_mod(d, "us");
-    med_modset others = (med_modset_of(d->n_mods) - 1) & ~(anchor >= 0 ? med_modset_of(anchor) : 0);
+    int anchor = med_dataset_mod(d, med_dataset_anchor(d));
+    med_modset others = med_modset_all(d->n_mods) & ~(anchor >= 0 ? med_modset_of(anchor) : 0);
     med_status status = n_cases ? MED_OK : med_fail(MED_EINPUT, "%s: fold %d has no test cases", d->path, fold);
     if (status == MED_OK && anchor >= 0) status = judge_given(w, fold, arm, net, weights, cases, n_cases, med_modset_of(anchor), all);
     for (med_modset given = 1; given <= others && status == MED_OK; given++)

@@ -11,9 +11,8 @@ static med_arm *add(med_arm *arms, int *n, const char *name, const char *title, 
     *a = (med_arm){0};
     snprintf(a->name, sizeof a->name, "%s", name);
     snprintf(a->title, sizeof a->title, "%s", title);
-    for (int i = 0; med_models[i]; i++)
-        if (strcmp(med_models[i]->name, model) == 0) a->model = med_models[i];
-    med_assert(a->model != NULL);
+    med_status found = med_model_find(model, &a->model);
+    med_assert(found == MED_OK);
     if (set) snprintf(a->set[a->n_set++], sizeof a->set[0], "%s", set);
     return a;
 }

@@ -11,7 +11,7 @@
 #include "task/experiment_work.h"
 #include "task/train.h"
 
-static bool is_native(const med_experiment_work *w) { return strcmp(w->options->schedule, "native") == 0; }
+bool med_experiment_is_native(const med_experiment_work *w) { return strcmp(w->options->schedule, "native") == 0; }
 
 static bool knows(const med_arm *a, const char *preset, const char *pair) {
     med_train_config c;
@@ -22,7 +22,7 @@ static bool knows(const med_arm *a, const char *preset, const char *pair) {
 void med_experiment_sets(const med_experiment_work *w, const med_arm *a, med_strings *out) {
     const med_experiment_options *o = w->options;
     out->n = 0;
-    if (is_native(w) && a->model->training->native) out->item[out->n++] = "schedule=native";
+    if (med_experiment_is_native(w) && a->model->training->native) out->item[out->n++] = "schedule=native";
     for (int i = 0; i < a->n_set; i++) out->item[out->n++] = a->set[i];
     for (int i = 0; i < o->set.n && out->n < MED_MAX_STRINGS; i++)
         if (knows(a, o->preset, o->set.item[i])) out->item[out->n++] = o->set.item[i];
@@ -41,7 +41,7 @@ static med_status check_settings(const med_experiment_work *w) {
 /* The plan of the training itself, which reads every case. */
 static med_status check_training(const med_experiment_work *w, med_arm *a, long budget, json_t *report) {
     med_train_options o = {.data = w->options->data, .model = a->model->name, .preset = w->options->preset, .is_check = true,
-                           .steps = is_native(w) ? 0 : (int)budget};
+                           .steps = med_experiment_is_native(w) ? 0 : (int)budget};
     med_experiment_sets(w, a, &o.set);
     med_log_pause(true);
     med_status status = med_train(&o, report);

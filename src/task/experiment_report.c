@@ -42,24 +42,23 @@ static med_status read_scores(results *r) {
     return r->all->n ? MED_OK : med_fail(MED_EFAIL, "%s: no arm has scores", w->options->out);
 }
 
-static void find_complete(results *r) {
-    const med_dataset *d = r->w->data;
-    for (int arm = 0; arm < r->w->n_arms; arm++) {
-        med_modset facets = 0;
-        for (int i = 0; i < r->all->n; i++)
-            if (strcmp(r->all->row[i].method, r->w->arms[arm].title) == 0 && med_dataset_mod(d, r->all->row[i].facet) >= 0)
-                facets |= med_modset_of(med_dataset_mod(d, r->all->row[i].facet));
-        r->is_complete[arm] = med_modset_count(facets) == d->n_mods;
-    }
-}
-
-/* ---- averages ---- */
-
 static int arm_of(const results *r, const med_score *s) {
     for (int i = 0; i < r->w->n_arms; i++)
         if (strcmp(r->w->arms[i].title, s->method) == 0) return i;
     return -1;
 }
+
+static void find_complete(results *r) {
+    const med_dataset *d = r->w->data;
+    med_modset facets[MED_MAX_ARMS] = {0};
+    for (int i = 0; i < r->all->n; i++) {
+        int arm = arm_of(r, &r->all->row[i]), j = med_dataset_mod(d, r->all->row[i].facet);
+        if (arm >= 0 && j >= 0) facets[arm] |= med_modset_of(j);
+    }
+    for (int arm = 0; arm < r->w->n_arms; arm++) r->is_complete[arm] = med_modset_count(facets[arm]) == d->n_mods;
+}
+
+/* ---- averages ---- */
 
 static char *question_of(const med_score *s) {
     return med_format("%s|%s|%s|%s|%s", s->case_name, s->facet, s->given, s->preset, s->metric);
@@ -297,7 +296,7 @@ static json_t *order_to_json(const results *r, med_text *text) {
 /* ---- pictures ---- */
 
 /* One case, one target from the anchor alone: the truth and every arm. */
-static med_status draw_target(const results *r, med_text *html, const med_case *c, int fold, int j) {
+static med_status draw_target(const results *r, med_text *html, const med_case *c, int j) {
     const med_experiment_work *w = r->w;
     med_film films[MED_MAX_ARMS + 1];
     med_volume *volumes[MED_MAX_ARMS + 1] = {NULL};
@@ -306,7 +305,7 @@ static med_status draw_target(const results *r, med_text *html, const med_case *
     films[n++] = (med_film){"truth", MED_FILM_GREY, volumes[0], NULL};
     med_status status = MED_OK;
     for (int arm = 0; arm < w->n_arms && status == MED_OK; arm++) {
-        char *leaf = med_format("filled/%s/%s-%s.nii.gz", r->anchor, c->name, w->data->mods[j]), *path = med_experiment_path(w, fold, arm, leaf);
+        char *leaf = med_format("filled/%s/%s-%s.nii.gz", r->anchor, c->name, w->data->mods[j]), *path = med_experiment_path(w, 0, arm, leaf);
         if (med_path_exists(path)) {
             status = med_volume_load(path, &volumes[n]);
             if (status == MED_OK) {
@@ -337,7 +336,7 @@ static med_status draw(const results *r, med_text *html) {
     const med_case *c = n ? &d->cases[cases[0]] : NULL;
     med_text_put(html, "<h2>Pictures</h2>\n");
     for (int j = 0; c && j < d->n_mods && status == MED_OK; j++)
-        if (strcmp(d->mods[j], r->anchor) != 0 && med_modset_has(c->observed, j)) status = draw_target(r, html, c, 0, j);
+        if (strcmp(d->mods[j], r->anchor) != 0 && med_modset_has(c->observed, j)) status = draw_target(r, html, c, j);
     free(cases);
     return status;
 }
@@ -418,7 +417,7 @@ static med_status finish(results *r, json_t *report, med_text *text) {
 
 med_status med_experiment_report(const med_experiment_work *w, json_t *report, med_text *text) {
     results r = {.w = w, .all = med_score_table_create(MED_SCORE_IMAGES), .averaged = med_score_table_create(MED_SCORE_IMAGES),
-                 .anchor = w->data->anchor[0] ? w->data->anchor : "us"};
+                 .anchor = med_dataset_anchor(w->data)};
     med_status status = read_scores(&r);
     if (status == MED_OK) {
         find_complete(&r);

@@ -48,6 +48,7 @@ char *med_experiment_path(const med_experiment_work *w, int fold, int arm, const
 MED_CHECK med_status med_experiment_plan(med_experiment_work *w);
 /* What the arm's training is told by --set: its own settings, and those of the user that its model knows. */
 void med_experiment_sets(const med_experiment_work *w, const med_arm *a, med_strings *out);
+bool med_experiment_is_native(const med_experiment_work *w); /* --schedule native: not an equal budget */
 json_t *med_experiment_plan_to_json(const med_experiment_work *w);
 void med_experiment_plan_to_text(const med_experiment_work *w, med_text *text);
 

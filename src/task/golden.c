@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "task/golden_fixture.h"
 
@@ -39,7 +40,7 @@ med_status med_golden_f32(const med_golden *f, const char *name, int64_t n, cons
 }
 
 void med_golden_add(med_golden *f, const char *name, double error, double tolerance, bool ok) {
-    json_t *row = json_pack("{s:s, s:o, s:f, s:b}", "name", name, "max_abs", isfinite(error) ? json_real(error) : json_null(),
+    json_t *row = json_pack("{s:s, s:o, s:f, s:b}", "name", name, "max_abs", med_json_number(error),
                             "tolerance", tolerance, "ok", ok);
     json_array_append_new(f->checks, row);
     f->all_ok = f->all_ok && ok;

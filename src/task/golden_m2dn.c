@@ -116,7 +116,7 @@ static med_status run_network(const fixture *x, run *r) {
     int64_t map_plane = map.dim[2] * map.dim[3];
     med_m2dn_input in = {.u = med_input(r->graph, "u", med_shape_2(x->n, 1)), .missing = med_input(r->graph, "v", map)};
     for (int j = 0; j < n->n_mods; j++) in.x[j] = med_input(r->graph, n->mods[j], image);
-    med_m2dn_network(r->graph, n, &in, ((med_modset)1 << n->n_mods) - 1, r->out);
+    med_m2dn_network(r->graph, n, &in, med_modset_all(n->n_mods), r->out);
     MED_TRY(start(x, r));
     for (int j = 0; j < n->n_mods; j++) {
         float *data;
@@ -148,7 +148,7 @@ static med_status bind_noise(const fixture *x, run *r, const med_noise *noise) {
 
 static med_status run_diffusion(const fixture *x, run *r, med_modset given, const char *expected) {
     med_inference values;
-    med_infer_options o = {.given = given, .target = ((med_modset)1 << x->net.n_mods) - 1, .temperature = 1, .n = x->n};
+    med_infer_options o = {.given = given, .target = med_modset_all(x->net.n_mods), .temperature = 1, .n = x->n};
     med_net_infer(r->graph, &x->net, &o, &values);
     memcpy(r->out, values.out, sizeof r->out);
     MED_TRY(start(x, r));

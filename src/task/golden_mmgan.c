@@ -158,7 +158,7 @@ static med_status check_channel(gan_run *r, const forward *w, const char *case_n
 }
 
 static med_status run_forward(gan_run *r, forward *w, const med_weights *weights, med_modset given, const char *name) {
-    med_modset all = med_modset_of(r->net.n_mods) - 1;
+    med_modset all = med_modset_all(r->net.n_mods);
     w->graph = med_graph_create();
     med_net_infer(w->graph, &r->net, &(med_infer_options){.given = given, .target = all, .n = r->n}, &w->values);
     for (int j = 0; j < r->net.n_mods; j++) med_output(w->graph, w->values.out[j]);

@@ -145,7 +145,7 @@ static med_status plan_forward(const med_golden_run *r, forward *w) {
     bool has_noise = w->temperature > 0;
     w->graph = med_graph_create();
     med_mmhvae_encode(w->graph, &r->config, w->given, r->n, &w->features);
-    med_mmhvae_pass_options o = {.given = w->given, .target = w->is_reference ? 0 : med_modset_of(r->config.n_mods) - 1,
+    med_mmhvae_pass_options o = {.given = w->given, .target = w->is_reference ? 0 : med_modset_all(r->config.n_mods),
                                  .temperature = w->temperature, .name = "case", .wants_kl = has_noise && !w->is_reference,
                                  .wants_marginals = w->is_reference, .is_bare = r->is_mhvae};
     med_mmhvae_generate(w->graph, &r->config, &w->features, r->n, o, &w->pass);

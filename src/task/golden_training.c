@@ -85,7 +85,7 @@ static med_status start_training(training *t, bool is_reference) {
     t->input = (med_step_input){.n = r->n, .anchor = -1, .noise = fixture_noise, .noise_context = t, .trains_discriminators = true,
                                 .w_kl = json_number_value(json_object_get(t->json, "w_kl")),
                                 .w_dis = json_number_value(json_object_get(t->json, "w_dis"))};
-    t->input.observed = t->input.given = med_modset_of(r->config.n_mods) - 1;
+    t->input.observed = t->input.given = med_modset_all(r->config.n_mods);
     if (!r->is_mhvae) {
         MED_TRY(med_golden_set(r->f, r->config.mods, r->config.n_mods, json_object_get(t->json, "observed"), &t->input.observed));
         MED_TRY(med_golden_set(r->f, r->config.mods, r->config.n_mods, json_object_get(t->json, "subset"), &t->input.given));

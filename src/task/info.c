@@ -111,7 +111,7 @@ med_status med_info_model(const med_info_options *options, json_t *report) {
     MED_TRY(med_net_preset(model, options->preset ? options->preset : "paper", &n));
     for (int i = 0; i < options->set.n; i++) MED_TRY(med_net_set(&n, options->set.item[i]));
     MED_TRY(med_net_check(&n));
-    med_modset all = ((med_modset)1 << n.n_mods) - 1;
+    med_modset all = med_modset_all(n.n_mods);
     json_t *macs = json_pack("{s:f, s:f}", "one", med_net_macs(&n, 1, all), "all", med_net_macs(&n, all, all));
     json_object_update_new(report, json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "kind", "model", "model", model->name,
                                              "title", model->title, "summary", model->summary, "config", med_net_to_json(&n),

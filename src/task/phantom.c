@@ -142,7 +142,7 @@ static med_status make_case(const med_phantom_config *config, int index, const c
     char name[NAME_BYTES];
     name_case(index, name);
     MED_TRY(med_phantom_case_create(config, index, &c));
-    if (part_of(index) == MED_PART_TEST) c->observed = ((med_modset)1 << config->n_mods) - 1;
+    if (part_of(index) == MED_PART_TEST) c->observed = med_modset_all(config->n_mods);
     med_status status = save_case(config, c, out, name);
     if (status == MED_OK) {
         json_t *notes = json_pack("{s:s}", "tumour", c->tumour);

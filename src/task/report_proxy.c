@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "task/report_scores.h"
 
@@ -91,7 +92,7 @@ static void correlate(const proxy *p, const med_report_metric *image, const med_
     double rho = n >= FEWEST ? med_spearman(x, y, n) : NAN;
     json_t *one = json_pack("{s:s, s:s, s:s, s:i}", "preset", image->preset, "image", image->metric, "downstream",
                             task->metric, "n", n);
-    json_object_set_new(one, "spearman", isfinite(rho) ? json_real(rho) : json_null());
+    json_object_set_new(one, "spearman", med_json_number(rho));
     json_array_append_new(list, one);
     fprintf(to, "%-28s %-24s %5d ", image->title, task->title, n);
     med_score_print_number(to, 8, "", rho);

@@ -109,16 +109,9 @@ static med_status judge_back(med_report_work *work, med_synth_model *model, cons
     med_status status = MED_OK;
     if (how->given != med_modset_of(anchor)) return MED_OK;
     for (int via = 0; via < work->mods.n && status == MED_OK; via++) {
-        med_volume *back;
-        med_case_scores scores;
-        if (!made[via]) continue;
-        status = med_consistency_back(model, made[via], via, anchor, how, &back);
-        if (status != MED_OK) break;
-        status = med_score_case(&med_preset_strict, back, c->scans->truth[anchor], &scores);
-        med_volume_free(back);
         const med_score base = {.case_name = c->name, .method = "", .group = ""};
-        if (status == MED_OK)
-            med_consistency_add(work->back, base, work->mods.name[anchor], work->mods.name[via], &scores);
+        if (made[via])
+            status = med_consistency_judge(model, made[via], via, anchor, how, c->scans->truth[anchor], base, work->back);
     }
     return status;
 }
@@ -237,7 +230,7 @@ static med_status judge_cases(med_report_work *work, med_synth_model *model, con
 static void tell_facts(med_report_work *work, const json_t *run, med_synth_model *model, const char *weights, int fold,
                        int n_cases) {
     const med_net *m = med_synth_model_config(model);
-    med_modset all = ((med_modset)1 << work->mods.n) - 1;
+    med_modset all = med_modset_all(work->mods.n);
     char *mods = med_modset_join(work->mods.name, all, " + ");
     const json_t *seed = setting(run, "seed");
     const char *command = json_string_value(setting(run, "command"));
@@ -284,7 +277,7 @@ static med_status report_model(med_report_work *work, const json_t *run, const c
 }
 
 static med_status add_samples(med_report_work *work) {
-    char *mods = med_modset_join(work->mods.name, ((med_modset)1 << work->mods.n) - 1, " + ");
+    char *mods = med_modset_join(work->mods.name, med_modset_all(work->mods.n), " + ");
     med_status status = med_report_samples(&work->curves, work->options->path, mods);
     free(mods);
     return status;

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/json.h"
 #include "base/memory.h"
 
 enum { PSNR, SSIM, L1, N_SCORES };
@@ -141,8 +142,6 @@ static double shown(double value, int score) {
 
 /* ---- JSON ---------------------------------------------------------------------------------------------------- */
 
-static json_t *number_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 static json_t *cell_to_json(const med_table *table, const pair *p, int method) {
     json_t *given = json_array(), *row = json_object();
     MED_MODSET_EACH (j, p->given) json_array_append_new(given, json_string(table->mods.name[j]));
@@ -152,8 +151,8 @@ static json_t *cell_to_json(const med_table *table, const pair *p, int method) {
     for (int s = 0; s < N_SCORES; s++) {
         med_summary summary = summary_of(p, method, s);
         char *sd_key = med_format("%s_sd", scores_of[s].column);
-        json_object_set_new(row, scores_of[s].column, number_or_null(summary.mean));
-        json_object_set_new(row, sd_key, number_or_null(summary.sd));
+        json_object_set_new(row, scores_of[s].column, med_json_number(summary.mean));
+        json_object_set_new(row, sd_key, med_json_number(summary.sd));
         free(sd_key);
     }
     json_object_set_new(row, "n_cases", json_integer(p->cell[method].n));

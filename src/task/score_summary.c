@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/thread.h"
 #include "task/score_table.h"
@@ -124,7 +125,7 @@ med_score_cell *med_score_summarise(const med_score_table *t, const med_score_ru
 /* ---- JSON ---------------------------------------------------------------------------------------------------- */
 
 static void set_number(json_t *object, const char *key, double value) {
-    json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
+    json_object_set_new(object, key, med_json_number(value));
 }
 
 static void set_text(json_t *object, const char *key, const char *text) {

@@ -260,7 +260,7 @@ static const double corner_tolerance_mm = 0.1;
 static med_status check_inputs(const med_synth_model *m, const med_volume *const inputs[MED_MAX_MODS],
                                const med_synth_options *o) {
     const med_net *c = med_synth_model_config(m);
-    med_modset known = ((med_modset)1 << c->n_mods) - 1;
+    med_modset known = med_modset_all(c->n_mods);
     if (!(o->given & known) || !(o->target & known) || (o->given | o->target) & ~known)
         return med_fail(MED_EUSAGE, "nothing to do: name at least one given and one target modality of the model");
     MED_TRY(med_net_accepts(c, o->given, o->target));

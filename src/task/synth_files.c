@@ -108,13 +108,11 @@ static void find_slice_size(const job *b, int slice[2]) {
 
 /* ---- modalities ---- */
 
-static med_modset all_mods(const med_net *c) { return ((med_modset)1 << c->n_mods) - 1; }
-
 static med_status fail_unknown(const med_net *c, const char *option, const char *name) {
     const char *names[MED_MAX_MODS + 1] = {0};
     for (int j = 0; j < c->n_mods; j++) names[j] = c->mods[j];
     const char *nearest = med_nearest(name, names);
-    char *list = med_modset_join(c->mods, all_mods(c), ", ");
+    char *list = med_modset_join(c->mods, med_modset_all(c->n_mods), ", ");
     med_status status = med_fail(MED_EUSAGE, "--%s: the model has no modality '%s'%s%s%s; it has %s", option, name,
                                  nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "", list);
     free(list);
@@ -148,11 +146,11 @@ static med_status choose(const job *b, const source *s, med_modset *given, med_m
     for (int j = 0; j < c->n_mods; j++)
         if (path_of(s, c->mods[j])) observed |= med_modset_of(j);
     *given = b->given ? b->given : observed;
-    *target = b->target ? b->target : all_mods(c) & ~*given & med_net_makes(c, *given);
+    *target = b->target ? b->target : med_modset_all(c->n_mods) & ~*given & med_net_makes(c, *given);
     med_modset missing = *given & ~observed;
     if (!missing && *given) return MED_OK;
     char *there = med_modset_join(c->mods, observed, ", "),
-         *names = med_modset_join(c->mods, missing ? missing : all_mods(c), missing ? ", " : " or ");
+         *names = med_modset_join(c->mods, missing ? missing : med_modset_all(c->n_mods), missing ? ", " : " or ");
     med_status status = missing ? med_fail(MED_EUSAGE, "%s: --given names %s, which this case has not; it has %s",
                                            s->name, names, *there ? there : "none of the model")
                                 : med_fail(MED_EINPUT, "%s: no image of a modality of the model (%s)", s->name, names);
@@ -269,7 +267,7 @@ static med_status run_case(job *b, const source *s, json_t *entry) {
     MED_TRY(choose(b, s, &given, &target));
     json_object_set_new(entry, "given", names_to_json(c, given));
     json_object_set_new(entry, "target", names_to_json(c, target));
-    if (!target && all_mods(c) & ~given) return med_net_accepts(c, given, all_mods(c) & ~given);
+    if (!target && med_modset_all(c->n_mods) & ~given) return med_net_accepts(c, given, med_modset_all(c->n_mods) & ~given);
     if (!target) {
         b->n_skipped++;
         json_object_set_new(entry, "skipped", json_true());

@@ -193,6 +193,9 @@ static long parameter_count(med_train_work *w) {
     return n;
 }
 
+/* The adversarial term would begin after the end. */
+static bool is_late(const med_train_config *c) { return c->w_dis > 0 && c->adversarial_from > c->epochs; }
+
 static void tell_plan(med_train_work *w) {
     const med_train_config *c = &w->record.config;
     const med_net *m = &w->record.model;
@@ -207,7 +210,7 @@ static void tell_plan(med_train_work *w) {
              w->data->anchor < 0 ? "none" : m->mods[w->data->anchor]);
     med_info("schedule  %d epochs, %ld steps of %d slices, learning rate %g to %g", c->epochs, w->n_steps, c->batch,
              c->lr, c->lr_end);
-    if (c->w_dis > 0 && c->adversarial_from > c->epochs)
+    if (is_late(c))
         med_info("          without the adversarial term, which would begin at epoch %d", c->adversarial_from);
     med_train_tell_memory(w);
 }
@@ -218,13 +221,18 @@ static void fill_report(med_train_work *w, json_t *report) {
     med_trainer_memory(w->trainer, &parameter_bytes, &activation_bytes);
     const char *folder = w->options->run; /* NULL: only a check */
     char *weights = folder ? med_path_join(folder, "weights.safetensors") : NULL;
-    json_t *all = json_pack("{s:s*, s:s*, s:I, s:I, s:i, s:i, s:b, s:b, s:[i,i], s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}", "run", folder, "weights", weights,
-                            "planned_bytes", (json_int_t)med_train_memory_total(w), "planned_steps", (json_int_t)w->n_steps, "n_train", w->data->n_train, "batch",
-                            w->record.config.batch, "is_late", w->record.config.w_dis > 0 && w->record.config.adversarial_from > w->record.config.epochs, "is_adversarial", w->record.config.w_dis > 0 && w->record.config.adversarial_from <= w->record.config.epochs, "size",
-                            w->record.model.height, w->record.model.width, "steps", (json_int_t)p->step, "epochs", p->epoch - 1, "seconds", p->seconds,
-                            "loss", w->last.loss, "parameters", (json_int_t)parameter_count(w), "parameter_bytes",
-                            (json_int_t)parameter_bytes, "activation_bytes", (json_int_t)activation_bytes, "skipped",
-                            (json_int_t)json_array_size(json_object_get(w->data->cases, "skipped")));
+    const med_train_config *c = &w->record.config;
+    const med_net *m = &w->record.model;
+    json_t *all = json_pack("{s:s*, s:s*, s:I, s:I, s:i, s:i, s:b, s:b, s:[i,i], s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:I}",
+                            "run", folder, "weights", weights,
+                            "planned_bytes", (json_int_t)med_train_memory_total(w), "planned_steps", (json_int_t)w->n_steps,
+                            "n_train", w->data->n_train, "batch", c->batch,
+                            "is_late", is_late(c), "is_adversarial", c->w_dis > 0 && !is_late(c),
+                            "size", m->height, m->width, "steps", (json_int_t)p->step, "epochs", p->epoch - 1,
+                            "seconds", p->seconds, "loss", w->last.loss,
+                            "parameters", (json_int_t)parameter_count(w), "parameter_bytes", (json_int_t)parameter_bytes,
+                            "activation_bytes", (json_int_t)activation_bytes,
+                            "skipped", (json_int_t)json_array_size(json_object_get(w->data->cases, "skipped")));
     if (p->is_validated)
         json_object_set_new(all, "best", json_pack("{s:i, s:f}", "epoch", p->best_epoch, "val_average", p->best));
     json_object_update(report, all);

@@ -27,7 +27,7 @@ static med_status choose_mods(med_train_data *d, const med_train_config *c) {
 
 static med_status find_anchor(med_train_data *d, const med_train_config *c) {
     const med_dataset *set = d->dataset;
-    const char *name = c->anchor ? c->anchor : set->anchor[0] ? set->anchor : "us";
+    const char *name = c->anchor ? c->anchor : med_dataset_anchor(set);
     bool is_free = d->model->training->draw_given && !c->anchor; /* no pass of its own */
     d->anchor = strcmp(name, "none") == 0 ? -1 : med_dataset_mod(set, name);
     if (d->anchor >= 0 || strcmp(name, "none") == 0 || is_free) return MED_OK;
