@@ -89,24 +89,33 @@ static void describe(const subject *s, const med_bench_options *o, json_t *repor
 
 /* ---- synthesis ---- */
 
+enum { MAX_PASSES = 16 };
+
 /* What is given, by pass. */
 typedef struct modsets {
     int n;
-    med_modset item[16];
+    med_modset item[MAX_PASSES];
 } modsets;
+
+/* The values of a noise input; passes that draw the same have one in common. */
+typedef struct bound_noise {
+    med_val value;
+    float *data;
+} bound_noise;
 
 typedef struct synthesis {
     med_graph *graph;
     med_plan *plan;
     med_weights *weights;
-    float *noise[MED_MAX_NOISE];
+    int n_noise;
+    bound_noise noise[MAX_PASSES * MED_MAX_NOISE];
 } synthesis;
 
 static void synthesis_free(synthesis *y) {
     med_plan_free(y->plan);
     med_graph_free(y->graph);
     med_weights_free(y->weights);
-    for (int i = 0; i < MED_MAX_NOISE; i++) free(y->noise[i]);
+    for (int i = 0; i < y->n_noise; i++) free(y->noise[i].data);
 }
 
 static void bind_parameters(const synthesis *y) {
@@ -116,16 +125,28 @@ static void bind_parameters(const synthesis *y) {
     }
 }
 
-/* Images and noise of a pass; all passes read the same. */
+static bool is_bound(const synthesis *y, med_val noise) {
+    for (int i = 0; i < y->n_noise; i++)
+        if (y->noise[i].value.id == noise.id) return true;
+    return false;
+}
+
+static med_status bind_noise(synthesis *y, const med_noise *noise) {
+    size_t n = (size_t)med_shape_count(med_val_shape(y->graph, noise->value));
+    bound_noise *b = &y->noise[y->n_noise];
+    MED_TRY(med_buffer_alloc(n * sizeof(float), "noise", (void **)&b->data));
+    med_noise_draw(noise, (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)y->n_noise}, n, b->data);
+    b->value = noise->value;
+    y->n_noise++;
+    med_plan_bind(y->plan, b->value, b->data);
+    return MED_OK;
+}
+
+/* Images and noise of a pass; all passes read the same images. */
 static med_status bind_pass(const subject *s, synthesis *y, const med_inference *f, med_modset given) {
     MED_MODSET_EACH (j, given) med_plan_bind(y->plan, f->x[j], s->x[j]);
-    for (int i = 0; i < f->noise.n; i++) {
-        size_t n = (size_t)med_shape_count(med_val_shape(y->graph, f->noise.item[i].value));
-        free(y->noise[i]);
-        MED_TRY(med_buffer_alloc(n * sizeof(float), "noise", (void **)&y->noise[i]));
-        med_noise_draw(&f->noise.item[i], (med_rng_key){0, med_site_of("bench/noise"), (uint64_t)i}, n, y->noise[i]);
-        med_plan_bind(y->plan, f->noise.item[i].value, y->noise[i]);
-    }
+    for (int i = 0; i < f->noise.n; i++)
+        if (!is_bound(y, f->noise.item[i].value)) MED_TRY(bind_noise(y, &f->noise.item[i]));
     return MED_OK;
 }
 
@@ -189,9 +210,8 @@ static med_status time_synthesis(const subject *s, const med_bench_options *o, c
 static med_status parse_mods(const char *option, const med_strings *names, const med_net *m, med_modset unnamed, med_modset *out) {
     *out = names->n ? 0 : unnamed;
     for (int i = 0; i < names->n; i++) {
-        int j = 0;
-        while (j < m->n_mods && strcmp(m->mods[j], names->item[i]) != 0) j++;
-        if (j == m->n_mods) return med_fail(MED_EUSAGE, "%s: no modality '%s' in this network", option, names->item[i]);
+        int j = med_modset_find(m->mods, m->n_mods, names->item[i]);
+        if (j < 0) return med_fail(MED_EUSAGE, "%s: no modality '%s' in this network", option, names->item[i]);
         *out |= med_modset_of(j);
     }
     return MED_OK;
@@ -213,7 +233,7 @@ med_status med_bench_synth(const med_bench_options *o, json_t *report) {
     med_modset target;
     MED_TRY(subject_create(o, &s));
     MED_TRY(choose_given(o, &s.model, &given));
-    MED_TRY(parse_mods("--target", &o->target, &s.model, med_modset_of(s.model.n_mods) - 1, &target));
+    MED_TRY(parse_mods("--target", &o->target, &s.model, med_modset_all(s.model.n_mods), &target));
     s.n = o->batch ? o->batch : 1;
     med_status status = draw_images(&s, o->seed);
     if (status == MED_OK) status = time_synthesis(&s, o, &given, target, report);
@@ -244,7 +264,7 @@ static med_status create_trainer(const subject *s, const med_bench_options *o, m
 
 static med_status time_steps(const subject *s, const med_bench_options *o, med_trainer *trainer,
                              double *seconds) {
-    med_modset all = med_modset_of(s->model.n_mods) - 1;
+    med_modset all = med_modset_all(s->model.n_mods);
     med_step_input in = {.observed = all,
                          .given = all & ~med_modset_of(0),
                          .anchor = 0,

@@ -96,12 +96,23 @@ static void limits_are_told(void **state) {
     assert_program(2, "canvas is 48, expected a multiple", "train %s/data %s/x --model mmgan --preset tiny --set canvas=48", dir, dir);
 }
 
+/* Passes that draw different noise lie in one graph. */
+static void subsets_are_timed_together(void **state) {
+    (void)state;
+    program_result r = program_run("bench synth --json --model m2dn --preset tiny --set size=16,16 --set channels=8 --set stem=4 --set groups=2 "
+                                   "--set time_sin=8 --set time_hidden=8 --subsets --steps 1");
+    if (r.exit_code) fail_msg("%s", r.err);
+    assert_int_equal(json_integer_value(json_object_get(r.json, "passes")), 8);
+    program_free(&r);
+}
+
 int main(void) {
     enum { N = sizeof rows / sizeof *rows };
-    struct CMUnitTest tests[N + 2];
+    struct CMUnitTest tests[N + 3];
     for (int i = 0; i < N; i++)
         tests[i] = (struct CMUnitTest){rows[i].settings, learns_and_fills_in, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     tests[N] = (struct CMUnitTest)cmocka_unit_test(a_model_by_name);
     tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(limits_are_told);
+    tests[N + 2] = (struct CMUnitTest)cmocka_unit_test(subsets_are_timed_together);
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
