@@ -45,6 +45,22 @@ static double map(double x, const double *from, const double *to, int n) {
     return fmin(fmax(y, 0), 1);
 }
 
+json_t *med_nyul_to_json(const double landmarks[MED_NYUL_LANDMARKS]) {
+    json_t *list = json_array();
+    for (int l = 0; l < MED_NYUL_LANDMARKS; l++) json_array_append_new(list, json_real(landmarks[l]));
+    return list;
+}
+
+bool med_nyul_from_json(const json_t *list, double landmarks[MED_NYUL_LANDMARKS]) {
+    if (json_array_size(list) != MED_NYUL_LANDMARKS) return false;
+    for (size_t l = 0; l < MED_NYUL_LANDMARKS; l++) {
+        const json_t *number = json_array_get(list, l);
+        landmarks[l] = json_number_value(number);
+        if (!json_is_number(number) || (l && landmarks[l] < landmarks[l - 1])) return false;
+    }
+    return true;
+}
+
 void med_harmonise_apply(med_volume *v, const double *from, const double *to, int n) {
     size_t count = med_grid_count(v->grid);
     for (size_t i = 0; i < count; i++)
@@ -69,11 +85,7 @@ static med_status read_standard(const json_t *record, const char *mod, double to
     const json_t *list = json_object_get(json_object_get(json_object_get(record, "scales"), mod), "standard");
     *is_there = list != NULL;
     if (!list) return MED_OK;
-    bool is_good = json_array_size(list) == MED_NYUL_LANDMARKS;
-    for (size_t l = 0; is_good && l < MED_NYUL_LANDMARKS; l++) {
-        to[l] = json_number_value(json_array_get(list, l));
-        is_good = json_is_number(json_array_get(list, l)) && to[l] >= 0 && to[l] <= 1 && (l == 0 || to[l] >= to[l - 1]);
-    }
+    bool is_good = med_nyul_from_json(list, to) && to[0] >= 0 && to[MED_NYUL_LANDMARKS - 1] <= 1;
     return is_good ? MED_OK
                    : med_fail(MED_EFORMAT, "harmonisation of %s: the standard scale is not %d ascending numbers in [0,1]", mod,
                               MED_NYUL_LANDMARKS);

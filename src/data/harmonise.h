@@ -13,6 +13,9 @@ extern const double med_nyul_percentiles[MED_NYUL_LANDMARKS];
 bool med_nyul_measure(const med_volume *v, double landmarks[MED_NYUL_LANDMARKS]);
 /* Add a training image: its landmarks mapped so that the first is 0 and the last 1. */
 void med_nyul_learn(const double landmarks[MED_NYUL_LANDMARKS], double sum[MED_NYUL_LANDMARKS]);
+/* As a list of numbers, and back: false unless it is that many ascending ones. */
+json_t *med_nyul_to_json(const double landmarks[MED_NYUL_LANDMARKS]);
+bool med_nyul_from_json(const json_t *list, double landmarks[MED_NYUL_LANDMARKS]);
 /* In place: `from` becomes `to` (piecewise linear, clipped to [0,1]); at least 1/255 where x > 0, else 0. */
 void med_harmonise_apply(med_volume *v, const double *from, const double *to, int n);
 /* Method minmax, in place: smallest value and 99.95th percentile of x > 0 to 0 and 1, with the same floor. */

@@ -6,20 +6,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "data/prepare_checks.h"
 #include "image/mask.h"
+#include "image/resample.h"
 
 /* ---- measuring ---- */
-
-static med_volume *every_second(const med_volume *v) {
-    med_grid grid = v->grid;
-    med_volume *out;
-    for (int a = 0; a < 3; a++) grid.n[a] = (grid.n[a] + 1) / 2;
-    if (med_volume_alloc(grid, &out) != MED_OK) return NULL;
-    for (int k = 0; k < grid.n[2]; k++)
-        for (int j = 0; j < grid.n[1]; j++)
-            for (int i = 0; i < grid.n[0]; i++) *med_volume_at(out, i, j, k) = *med_volume_at(v, 2 * i, 2 * j, 2 * k);
-    return out;
-}
 
 /* Sets what is outside the head to 0. */
 static med_status keep_head(med_volume *v) {
@@ -38,16 +29,10 @@ static med_status keep_head(med_volume *v) {
 }
 
 med_status med_head_landmarks_measure(const med_volume *v, double landmarks[MED_NYUL_LANDMARKS], bool *is_there) {
-    const size_t large = 1 << 20;
+    int step = med_grid_count(v->grid) > (size_t)1 << 20 ? 2 : 1; /* of large images every second voxel will do */
     med_volume *head;
     *is_there = false;
-    if (med_grid_count(v->grid) > large) {
-        head = every_second(v);
-        if (!head) return MED_ENOMEM;
-    } else {
-        MED_TRY(med_volume_alloc(v->grid, &head));
-        memcpy(head->voxel, v->voxel, med_grid_count(v->grid) * sizeof *v->voxel);
-    }
+    MED_TRY(med_volume_resample(v, med_every_voxel(v->grid, step), med_affine_identity(), MED_INTERP_NEAREST, 0, &head));
     med_status status = keep_head(head);
     if (status == MED_OK) *is_there = med_nyul_measure(head, landmarks);
     med_volume_free(head);
@@ -61,19 +46,14 @@ med_status med_head_landmarks_note(const med_volume *v, const char *mod, json_t 
     bool is_there;
     MED_TRY(med_head_landmarks_measure(v, landmarks, &is_there));
     if (!is_there) return MED_OK;
-    json_t *all = json_object_get(notes, "head_landmarks"), *list = json_array();
+    json_t *all = json_object_get(notes, "head_landmarks");
     if (!all) json_object_set_new(notes, "head_landmarks", all = json_object());
-    for (int l = 0; l < MED_NYUL_LANDMARKS; l++) json_array_append_new(list, json_real(landmarks[l]));
-    json_object_set_new(all, mod, list);
+    json_object_set_new(all, mod, med_nyul_to_json(landmarks));
     return MED_OK;
 }
 
 static med_status read_list(const char *path, const json_t *list, double landmarks[MED_NYUL_LANDMARKS], bool *is_there) {
-    bool is_good = json_array_size(list) == MED_NYUL_LANDMARKS;
-    for (size_t l = 0; is_good && l < MED_NYUL_LANDMARKS; l++) {
-        landmarks[l] = json_number_value(json_array_get(list, l));
-        is_good = json_is_number(json_array_get(list, l)) && (l == 0 || landmarks[l] >= landmarks[l - 1]);
-    }
+    bool is_good = med_nyul_from_json(list, landmarks);
     *is_there = is_good && landmarks[MED_NYUL_LANDMARKS - 1] > landmarks[0];
     return is_good ? MED_OK
                    : med_fail(MED_EFORMAT, "%s: head_landmarks: expected %d ascending numbers for each MR", path, MED_NYUL_LANDMARKS);

@@ -18,7 +18,7 @@ typedef struct work {
     int *train, n_train; /* case indices */
     bool is_nyul;
     json_t *scales; /* modality -> standard scale */
-    json_t *record; /* of the harmonisation, so far: method, landmarks, scales */
+    json_t *record; /* of the harmonisation: method, landmarks, and the scales so far */
     int n_written;
 } work;
 
@@ -76,9 +76,8 @@ static med_status learn(work *w, int j) {
         med_warn("%s: no training case has a usable %s: no targets for it", w->c->data, w->d->mods[j]);
         return MED_OK;
     }
-    json_t *scale = json_array();
-    for (int l = 0; l < MED_NYUL_LANDMARKS; l++) json_array_append_new(scale, json_real(sum[l] / n));
-    json_object_set_new(w->scales, w->d->mods[j], json_pack("{s:o, s:i}", "standard", scale, "n_training", n));
+    for (int l = 0; l < MED_NYUL_LANDMARKS; l++) sum[l] /= n;
+    json_object_set_new(w->scales, w->d->mods[j], json_pack("{s:o, s:i}", "standard", med_nyul_to_json(sum), "n_training", n));
     return MED_OK;
 }
 
@@ -88,7 +87,6 @@ static med_status write_target(work *w, int i, int j) {
     MED_TRY(load_mr(w, i, j, &v));
     char *path = med_format("%s/%s-%s.target.nii.gz", c->dir, c->name, w->d->mods[j]), *from = med_case_path(c, w->d->mods[j], NULL);
     bool is_done = false;
-    json_object_set(w->record, "scales", w->scales);
     med_status status = med_harmonise_by(w->record, from, w->d->mods[j], v, &is_done);
     free(from);
     if (is_done) {
@@ -126,8 +124,7 @@ static med_status harmonise_mod(work *w, int j, med_progress *progress) {
 }
 
 static json_t *describe(const work *w) {
-    json_t *percentiles = json_array(), *train = json_array();
-    for (int l = 0; l < MED_NYUL_LANDMARKS; l++) json_array_append_new(percentiles, json_real(med_nyul_percentiles[l]));
+    json_t *percentiles = med_nyul_to_json(med_nyul_percentiles), *train = json_array();
     for (int t = 0; t < w->n_train; t++) json_array_append_new(train, json_string(w->d->cases[w->train[t]].name));
     return json_pack("{s:s, s:s, s:i, s:o, s:o, s:O}", "method", w->c->method, "landmarks", w->c->landmarks, "fold", w->c->fold,
                      "percentiles", percentiles, "training", train, "scales", w->scales);
@@ -151,12 +148,10 @@ static med_status run(work *w, json_t *report) {
 }
 
 med_status med_prepare_harmonise(const med_prepare_harmonise_config *c, json_t *report) {
-    work w = {.c = c, .is_nyul = strcmp(c->method, "nyul") == 0, .scales = json_object()};
-    if (!w.is_nyul && strcmp(c->landmarks, "head") == 0) {
-        json_decref(w.scales);
-        return med_fail(MED_EUSAGE, "--landmarks head is for --method nyul");
-    }
-    w.record = json_pack("{s:s, s:s}", "method", c->method, "landmarks", c->landmarks);
+    work w = {.c = c, .is_nyul = strcmp(c->method, "nyul") == 0};
+    if (!w.is_nyul && strcmp(c->landmarks, "head") == 0) return med_fail(MED_EUSAGE, "--landmarks head is for --method nyul");
+    w.scales = json_object();
+    w.record = json_pack("{s:s, s:s, s:O}", "method", c->method, "landmarks", c->landmarks, "scales", w.scales);
     med_status status = run(&w, report);
     med_dataset_free(w.d);
     free(w.train);

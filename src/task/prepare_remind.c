@@ -60,15 +60,22 @@ static double mean_spacing(const char *path) {
     return (s[0] + s[1] + s[2]) / 3;
 }
 
+static int count_mrs(const patient *p, const char *mod) {
+    int n = 0;
+    for (int i = 0; i < p->files->n; i++) n += is_mr_of(p->files->item[i].name, mod);
+    return n;
+}
+
 /* The image of a modality with the smallest mean spacing, the first on ties; the others are noted. */
 static const med_remind_file *choose_mr(const patient *p, const char *mod) {
     const med_remind_file *best = NULL;
     double best_spacing = INFINITY;
     json_t *rejected = json_array(), *notes = p->k->notes;
+    bool is_choice = count_mrs(p, mod) > 1; /* to learn the spacing of a DICOM series is to convert it */
     for (int i = 0; i < p->files->n; i++) {
         const med_remind_file *file = &p->files->item[i];
         if (!is_mr_of(file->name, mod)) continue;
-        double spacing = mean_spacing(file->path);
+        double spacing = is_choice ? mean_spacing(file->path) : 0;
         bool is_better = !best || spacing < best_spacing;
         if (best && spacing == best_spacing)
             med_prepare_warn(p->k, "%s: %s and %s have the same spacing: the first is taken", mod, best->name, file->name);
