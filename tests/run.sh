@@ -68,6 +68,11 @@ show_failures() {
     echo "(whole log: $1)"
 }
 
+skip() {
+    echo "skipped: $1"
+    n_skipped=$((n_skipped + 1))
+}
+
 tools/setup.sh check || { n_failed=1; finish; }
 build build && run_tests build
 export ASAN_OPTIONS=halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1
@@ -76,14 +81,8 @@ build build-san -DMEDLEY_SANITIZE=ON && run_tests build-san -LE slow
 if command -v clang > /dev/null; then
     build build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug
 else
-    echo "skipped: no clang for the second compilation"
-    n_skipped=$((n_skipped + 1))
+    skip "no clang for the second compilation"
 fi
-
-skip() {
-    echo "skipped: $1"
-    n_skipped=$((n_skipped + 1))
-}
 
 # holds_fixture COMMAND...: the program computes the numbers of the small fixture.
 holds_fixture() {

@@ -354,12 +354,18 @@ static float zero(int i) { return (float)(0 * i); }
 static float halves(int i) { return i % 2 ? 0.5f : 1; }
 static float ones(int i) { return i % 3 == 0; }
 
-static void save(const char *name, int n0, int n1, int n2, double shift, float (*value)(int)) {
-    med_volume *v = volume_of(n0, n1, n2, 1, value);
+/* The path of a file whose folder is made; owned. */
+static char *at_new(const char *name) {
     char *path = at(name), *slash = strrchr(path, '/');
     *slash = '\0';
     assert_ok(med_dir_create(path));
     *slash = '/';
+    return path;
+}
+
+static void save(const char *name, int n0, int n1, int n2, double shift, float (*value)(int)) {
+    med_volume *v = volume_of(n0, n1, n2, 1, value);
+    char *path = at_new(name);
     v->grid.affine.m[0][3] = shift;
     assert_ok(med_volume_save(v, path, MED_VOXEL_F32));
     free(path);
@@ -428,10 +434,7 @@ static void an_empty_reference_is_na(void **state) {
 /* A NIfTI-1 file without a matrix, so that pixdim alone gives the spacing. */
 static void save_with_spacing(const char *name, float spacing) {
     med_volume *v = volume_of(9, 9, 4, 1, ones);
-    char *path = at(name), *slash = strrchr(path, '/');
-    *slash = '\0';
-    assert_ok(med_dir_create(path));
-    *slash = '/';
+    char *path = at_new(name);
     assert_ok(med_volume_save(v, path, MED_VOXEL_U8));
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);

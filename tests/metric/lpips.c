@@ -156,25 +156,11 @@ static void vgg_matches_the_definition(void **state) {
 
 /* ---- the Python package -------------------------------------------------------------------------------------- */
 
-/* n numbers in [-1,1) times `scale`: splitmix64 started at FNV-1a of the name, as in bench/peer/perceptual.py. */
-static void uniform(const char *name, double scale, long n, double *out) {
-    uint64_t state = 0xCBF29CE484222325u;
-    for (; *name; name++) state = (state ^ (uint64_t)*name) * 0x100000001B3u;
-    for (long i = 0; i < n; i++) {
-        uint64_t z = state += 0x9E3779B97F4A7C15u;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-        out[i] = scale * ((double)((z ^ (z >> 31)) >> 40) / (1 << 23) - 1);
-    }
-}
-
-/* Takes the name. */
+/* med_hashed_fill with seed 0, as in bench/peer/perceptual.py. Takes the name. */
 static float *named_weights(trunk *t, char *name, double scale, long n, bool is_positive) {
-    double *values = med_alloc(sizeof(double) * (size_t)n);
     float *w = med_alloc(sizeof(float) * (size_t)n);
-    uniform(name, scale, n, values);
-    for (long i = 0; i < n; i++) w[i] = (float)(is_positive ? fabs(values[i]) : values[i]);
-    free(values);
+    med_hashed_fill(w, (size_t)n, name, 0, scale);
+    for (long i = 0; i < n && is_positive; i++) w[i] = fabsf(w[i]);
     free(name);
     t->owned[t->n_owned++] = w;
     return w;
@@ -197,15 +183,20 @@ static void fill_named(const med_lpips_trunk *net, trunk *t) {
 /* `expected`: what the package lpips 0.1.4 gives in double for these weights (bench/peer/perceptual.py numbers). */
 static void check_package(const med_lpips_trunk *net, int rows, int cols, double expected) {
     trunk t;
-    double *mix = med_alloc(sizeof(double) * 3 * (size_t)(rows * cols)), *first = mix + rows * cols,
-           *second = first + rows * cols;
+    size_t n = (size_t)(rows * cols);
+    double *first = med_alloc(sizeof(double) * 2 * n), *second = first + n;
+    float *fx = med_alloc(sizeof(float) * 2 * n), *fy = fx + n;
     fill_named(net, &t);
-    uniform("x", 1, rows * cols, first);
-    uniform("y", 0.3, rows * cols, mix);
-    for (int p = 0; p < rows * cols; p++) second[p] = 0.7 * first[p] + mix[p];
+    med_hashed_fill(fx, n, "x", 0, 1);
+    med_hashed_fill(fy, n, "y", 0, 1);
+    for (size_t p = 0; p < n; p++) {
+        first[p] = fx[p];
+        second[p] = 0.7 * first[p] + 0.3 * fy[p];
+    }
     double got = med_lpips_distance(&t.m, rows, cols, first, second);
     if (!(fabs(got - expected) <= 3e-6 * expected)) fail_msg("%s: %.12g, expected %.12g", net->name, got, expected);
-    free(mix);
+    free(first);
+    free(fx);
     trunk_free(&t);
 }
 

@@ -1,13 +1,14 @@
 /* Case ReMIND-022 out of its DICOM files by dcm2niix: sizes, spacings and label of spec/data.md 3.4 and 6, and T2 on ceT1 by
  * the published transform. */
 #include "../images.h"
+#include "remind022.h"
 
 #include "base/file.h"
 #include "image/dicom.h"
 #include "image/mask.h"
 #include "image/resample.h"
 
-static char *real, *folder;
+static char *folder;
 
 static med_volume *load_series(const char *name) {
     med_volume *v;
@@ -76,11 +77,8 @@ static void series_and_their_registration(void **state) {
     for (size_t i = 0; i < n; i++) head[i] = cet1->voxel[i] > threshold;
     assert_ok(med_mask_keep_largest(head, cet1->grid.n, 26));
     assert_ok(med_mask_fill_holes(head, cet1->grid.n));
-    char *path =
-        med_format("%s/Case022-Case022-preop-MR-3D_AX_T2_SPACE-to-Case022-preop-MR-3D_AX_T1_postcontrast.tfm", real);
-    med_transform *t;
+    med_transform *t = remind022_transform(T2_TO_CET1); /* points of ceT1 to points of T2 */
     med_affine right, wrong;
-    assert_ok(med_transform_load(path, -1, &t, NULL)); /* points of ceT1 to points of T2 */
     assert_true(med_transform_to_affine(t, &right));
     wrong = right;
     for (int r = 0; r < 3; r++)
@@ -100,7 +98,6 @@ static void series_and_their_registration(void **state) {
     med_volume_free(cet1);
     med_volume_free(t2);
     free(head);
-    free(path);
 }
 
 static void the_label(void **state) {
@@ -138,14 +135,8 @@ static void folders_that_are_no_series(void **state) {
 }
 
 int main(void) {
-    const char *shared = getenv("MEDLEY_SHARED");
-    real = med_format("%s/real/remind022", shared ? shared : "");
-    char *archive = med_path_join(real, "dicom.tar.xz");
-    if (access(archive, R_OK) != 0 || system("command -v dcm2niix >/dev/null 2>&1") != 0) {
-        free(archive);
-        free(real);
-        return 77;
-    }
+    char *archive = remind022_find();
+    if (!archive) return 77;
     folder = testing_folder();
     char *command = med_format("tar xJf '%s' -C '%s' && mkdir '%s/labels' && mv '%s'/*.dcm '%s/labels'", archive,
                                folder, folder, folder, folder);

@@ -6,10 +6,10 @@
 #include "base/file.h"
 #include "image/dicom.h"
 #include "image/resample.h"
-#include "image/transform.h"
+#include "remind022.h"
 
 enum { NX = 160, NY = 120, NZ = 60 };
-static char *real, *folder;
+static char *folder;
 
 /* ---- DICOM, explicit little endian ---- */
 
@@ -71,7 +71,6 @@ static med_affine us_affine(void) {
     const double a = 0.4, b = -0.3, centre[3] = {(NX - 1) / 2.0, (NY - 1) / 2.0, (NZ - 1) / 2.0}, tumour[3] = {941.26, 811.05, 464.36};
     const double x[3] = {cos(a), sin(a), 0}, y[3] = {-sin(a) * cos(b), cos(a) * cos(b), sin(b)};
     med_affine m = med_affine_identity(), affine;
-    med_transform *t2, *us;
     double at[3], middle[3];
     for (int r = 0; r < 3; r++) {
         int s = (r + 1) % 3, u = (r + 2) % 3;
@@ -80,20 +79,15 @@ static med_affine us_affine(void) {
         m.m[r][2] = 0.5 * (x[s] * y[u] - x[u] * y[s]);
     }
     /* around the tumour: from the ceT1 it was drawn on to the T2, which is the reference, to the ultrasound */
-    char *path = med_format("%s/Case022-Case022-preop-MR-3D_AX_T2_SPACE-to-Case022-preop-MR-3D_AX_T1_postcontrast.tfm", real);
-    assert_ok(med_transform_load(path, -1, &t2, NULL));
+    med_transform *t2 = remind022_transform(T2_TO_CET1), *us = remind022_transform(US_TO_T2);
     assert_true(med_transform_to_affine(t2, &affine));
     med_affine_apply(affine, tumour, at);
-    free(path);
-    path = med_format("%s/Case022-Case022-intraop-US-pre_dura-to-Case022-preop-MR-3D_AX_T2_SPACE.tfm", real);
-    assert_ok(med_transform_load(path, -1, &us, NULL));
     assert_true(med_transform_to_affine(us, &affine));
     med_affine_apply(affine, at, at);
     med_affine_apply(m, centre, middle);
     for (int r = 0; r < 3; r++) m.m[r][3] = at[r] - middle[r];
     med_transform_free(t2);
     med_transform_free(us);
-    free(path);
     return m;
 }
 
@@ -203,12 +197,10 @@ static med_volume *load(const char *key) {
 /* The T2 as prepared, and as the published affine puts it on the grid. */
 static void assert_t2(const med_volume *us) {
     med_volume *t2 = load("t2"), *raw, *expected;
-    med_transform *t;
+    med_transform *t = remind022_transform(US_TO_T2);
     char *series = med_path_join(folder, "dicom/ReMIND-022/preop/t2");
-    char *path = med_format("%s/Case022-Case022-intraop-US-pre_dura-to-Case022-preop-MR-3D_AX_T2_SPACE.tfm", real);
     double sum = 0;
     assert_ok(med_dicom_load(series, &raw));
-    assert_ok(med_transform_load(path, -1, &t, NULL));
     assert_ok(med_transform_invert(t));
     assert_ok(med_volume_warp(raw, us->grid, t, MED_INTERP_LINEAR, 0, &expected));
     for (size_t i = 0; i < med_grid_count(us->grid); i++) {
@@ -222,7 +214,6 @@ static void assert_t2(const med_volume *us) {
     med_volume_free(raw);
     med_volume_free(expected);
     free(series);
-    free(path);
 }
 
 static void the_case_comes_out(void **state) {
@@ -278,14 +269,8 @@ static void write_tables(void) {
 }
 
 int main(void) {
-    const char *shared = getenv("MEDLEY_SHARED");
-    real = med_format("%s/real/remind022", shared ? shared : "");
-    char *archive = med_path_join(real, "dicom.tar.xz");
-    if (access(archive, R_OK) != 0 || system("command -v dcm2niix >/dev/null 2>&1") != 0) {
-        free(archive);
-        free(real);
-        return 77;
-    }
+    char *archive = remind022_find();
+    if (!archive) return 77;
     folder = testing_folder();
     char *command = med_format("cd '%s' && mkdir -p dicom/ReMIND-022/preop/seg dicom/ReMIND-022/intraop reg/affine/Case022 "
                                "reg/rigid/Case022 && cd dicom/ReMIND-022/preop && tar xJf '%s' && mv *.dcm seg && "

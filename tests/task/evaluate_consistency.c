@@ -1,7 +1,6 @@
 /* medley evaluate consistency: the same numbers as two calls of synth and an evaluation, and a section of the report. */
 #include <jansson.h>
 #include "data/dataset.h"
-#include "model/mmhvae.h"
 #include "small_data.h"
 #include "task/evaluate.h"
 #include "task/report.h"
@@ -15,8 +14,6 @@ static double scan(int number, int i, int j, int k) { return 100 + 100 * small_n
 /* c0 trains; c1 and c2 are tested; c2 has no ultrasound to start from. */
 static int make_folders(void **state) {
     (void)state;
-    med_mmhvae_config c;
-    med_weights *w;
     folder = testing_folder();
     data = med_path_join(folder, "data");
     weights = med_path_join(folder, "weights.safetensors");
@@ -24,19 +21,8 @@ static int make_folders(void **state) {
         if (k != 2) small_scan(data, k, "us", NULL, size, scan);
         small_scan(data, k, "t2", NULL, size, scan);
     }
-    char *splits = med_path_join(data, "splits.json");
-    const char *text = "[{\"train\":[\"c0\"],\"val\":[],\"test\":[\"c1\",\"c2\"]}]";
-    assert_ok(med_file_write(splits, text, strlen(text)));
-    free(splits);
-    assert_ok(med_mmhvae_preset("tiny", &c));
-    c.n_mods = 3;
-    strcpy(c.mods[0], "us");
-    strcpy(c.mods[1], "t2");
-    strcpy(c.mods[2], "flair");
-    c.height = c.width = 32;
-    assert_ok(med_mmhvae_init(&c, 5, &w));
-    assert_ok(med_weights_save(w, weights));
-    med_weights_free(w);
+    small_text(data, "splits.json", "[{\"train\":[\"c0\"],\"val\":[],\"test\":[\"c1\",\"c2\"]}]");
+    small_weights(weights);
     return 0;
 }
 

@@ -391,10 +391,13 @@ int main(void) {
     write_patient();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_scene_comes_out),
-                                       cmocka_unit_test(harmonised_by_the_whole_head),     cmocka_unit_test(a_second_run_keeps_the_case),
-        cmocka_unit_test(a_wrong_transform_shows), cmocka_unit_test(in_the_space_of_the_mr),
+        cmocka_unit_test(harmonised_by_the_whole_head),
+        cmocka_unit_test(a_second_run_keeps_the_case),
+        cmocka_unit_test(a_wrong_transform_shows),
+        cmocka_unit_test(in_the_space_of_the_mr),
         cmocka_unit_test(what_is_not_clear_is_said),
-                                       cmocka_unit_test(what_is_missing_is_said), cmocka_unit_test(five_outcomes_of_the_spacing_rule),
+        cmocka_unit_test(what_is_missing_is_said),
+        cmocka_unit_test(five_outcomes_of_the_spacing_rule),
         cmocka_unit_test(crop_keeps_places),
     };
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,19 +12,13 @@ static double unit(int number, int i, int j, int k) { return truth(number, i, j,
 static double network(int number, int i, int j, int k) { return 2 * unit(number, i, j, k) - 1; }
 static double release(int number, int i, int j, int k) { return 255 * unit(number, i, j, k); }
 
-static void write_text(const char *dir, const char *name, const char *text) {
-    char *path = med_path_join(dir, name);
-    assert_ok(med_file_write(path, text, strlen(text)));
-    free(path);
-}
-
 static void make_image(int number, const char *scale, small_formula *formula) {
     char *image = med_format("%s/c%d-t2.nii.gz", made, number), *name = med_format("c%d-t2.json", number);
     char *sidecar = med_format("{\"given\":[\"us\"],\"scale\":\"%s\",\"inputs\":{\"us\":\"%s/c%d/c%d-us.nii.gz\"},"
                                "\"temperature\":0.5,\"seed\":0}",
                                scale, data, number, number);
     small_save(image, size, number, formula);
-    write_text(made, name, sidecar);
+    small_text(made, name, sidecar);
     free(sidecar);
     free(name);
     free(image);
@@ -135,7 +129,7 @@ static void a_data_set_with_splits_brings_the_opponents(void **state) {
     assert_ok(med_report_write(&o, json, &summary));
     assert_int_equal(json_array_size(json_object_get(json, "rows")), 1);
     free(summary);
-    write_text(data, "splits.json", "[{\"train\":[\"c2\"],\"val\":[],\"test\":[\"c0\",\"c1\"]}]");
+    small_text(data, "splits.json", "[{\"train\":[\"c2\"],\"val\":[],\"test\":[\"c0\",\"c1\"]}]");
     assert_ok(med_report_write(&o, json, &summary));
     assert_int_equal(json_array_size(json_object_get(json, "rows")), 3);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "wins"), "psnr")), 1);
@@ -175,11 +169,11 @@ static void bad_sidecars_are_named(void **state) {
     assert_ok(med_dir_create(other));
     small_save(image, size, 0, unit);
     o.path = other;
-    write_text(other, "c0-t2.json", "{\"given\":[\"us\"],\"scale\":\"decibel\"}");
+    small_text(other, "c0-t2.json", "{\"given\":[\"us\"],\"scale\":\"decibel\"}");
     expect(&o, MED_EFORMAT, "scale is decibel, expected unit, network or release");
-    write_text(other, "c0-t2.json", "{\"given\":[]}");
+    small_text(other, "c0-t2.json", "{\"given\":[]}");
     expect(&o, MED_EFORMAT, "must name one modality or more");
-    write_text(other, "c0-t2.json", "{\"given\":");
+    small_text(other, "c0-t2.json", "{\"given\":");
     expect(&o, MED_EFORMAT, "c0-t2.json:1:");
     free(image);
     free(other);
@@ -191,13 +185,13 @@ static void bad_runs_are_named(void **state) {
     char *run = med_path_join(folder, "run");
     assert_ok(med_dir_create(run));
     o.path = run;
-    write_text(run, "run.json", "[]");
+    small_text(run, "run.json", "[]");
     expect(&o, MED_EFORMAT, "run.json: expected a JSON object");
-    write_text(run, "run.json", "{\"data\":\"/moved\"}");
+    small_text(run, "run.json", "{\"data\":\"/moved\"}");
     expect(&o, MED_EINPUT, "has the training finished?");
-    write_text(run, "weights.safetensors", "none");
+    small_text(run, "weights.safetensors", "none");
     expect(&o, MED_EINPUT, "/moved: the data set is not there: say where it is now with --data PATH");
-    write_text(run, "run.json", "{}");
+    small_text(run, "run.json", "{}");
     expect(&o, MED_EFORMAT, "name the data set with --data PATH");
     free(run);
 }

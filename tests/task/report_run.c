@@ -1,6 +1,5 @@
 /* report_run.c: a run folder with an untrained network, from run.json to the page: which cases and pairs are scored. */
 #include <jansson.h>
-#include "model/mmhvae.h"
 #include "small_data.h"
 #include "task/report.h"
 
@@ -9,28 +8,6 @@ static char *folder, *data, *run;
 
 static double scan(int number, int i, int j, int k) { return 100 + 100 * small_noise(number, i, j, k, 3); }
 static double linear(int number, int i, int j, int k) { return 50 + 0.5 * scan(number, i, j, k); }
-
-static void write_text(const char *dir, const char *name, const char *text) {
-    char *path = med_path_join(dir, name);
-    assert_ok(med_file_write(path, text, strlen(text)));
-    free(path);
-}
-
-static void write_weights(void) {
-    med_mmhvae_config c;
-    med_weights *w;
-    char *path = med_path_join(run, "weights.safetensors");
-    assert_ok(med_mmhvae_preset("tiny", &c));
-    c.n_mods = 3;
-    strcpy(c.mods[0], "us");
-    strcpy(c.mods[1], "t2");
-    strcpy(c.mods[2], "flair");
-    c.height = c.width = 32;
-    assert_ok(med_mmhvae_init(&c, 5, &w));
-    assert_ok(med_weights_save(w, path));
-    med_weights_free(w);
-    free(path);
-}
 
 /* Cases 0..2 train; 3 is whole, 4 lacks flair, 5 has us only. */
 static int make_folders(void **state) {
@@ -44,12 +21,14 @@ static int make_folders(void **state) {
         if (c != 5) small_scan(data, c, "t2", NULL, size, linear);
         if (c < 4) small_scan(data, c, "flair", NULL, size, scan);
     }
-    write_text(data, "splits.json", "[{\"train\":[\"c0\",\"c1\",\"c2\"],\"val\":[\"c5\"],\"test\":[\"c3\",\"c4\"]}]");
+    small_text(data, "splits.json", "[{\"train\":[\"c0\",\"c1\",\"c2\"],\"val\":[\"c5\"],\"test\":[\"c3\",\"c4\"]}]");
     char *settings =
         med_format("{\"data\":\"%s\",\"config\":{\"fold\":0},\"seed\":1,\"command\":\"medley train <x>\"}", data);
-    write_text(run, "run.json", settings);
-    write_text(run, "log.jsonl", "{\"epoch\":1,\"step\":1,\"loss\":2}\n{\"epoch\":1,\"step\":2,\"loss\":1}\n");
-    write_weights();
+    small_text(run, "run.json", settings);
+    small_text(run, "log.jsonl", "{\"epoch\":1,\"step\":1,\"loss\":2}\n{\"epoch\":1,\"step\":2,\"loss\":1}\n");
+    char *weights = med_path_join(run, "weights.safetensors");
+    small_weights(weights);
+    free(weights);
     free(settings);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "image/volume.h"
+#include "model/net.h"
 #include "testing.h"
 
 /* A head of ni x nj x nk voxels of 1 x 1 x 2 mm: 0 outside an ellipsoid, formula(case, i, j, k) inside. */
@@ -42,6 +43,24 @@ static inline double small_noise(int number, int i, int j, int k, int salt) {
     h = (h ^ h >> 15) * 2246822519u;
     h = (h ^ h >> 13) * 3266489917u;
     return (h ^ h >> 16) / 4294967296.;
+}
+
+static inline void small_text(const char *dir, const char *name, const char *text) {
+    char *path = med_path_join(dir, name);
+    assert_ok(med_file_write(path, text, strlen(text)));
+    free(path);
+}
+
+/* Weights of an untrained network of us, t2 and flair at 32 x 32. */
+static inline void small_weights(const char *path) {
+    med_net net;
+    med_weights *w;
+    assert_ok(med_net_preset(med_models[0], "tiny", &net));
+    assert_ok(med_net_set(&net, "modalities=us,t2,flair"));
+    assert_ok(med_net_set(&net, "size=32,32"));
+    assert_ok(med_net_init(&net, 5, &w));
+    assert_ok(med_weights_save(w, path));
+    med_weights_free(w);
 }
 
 #endif
