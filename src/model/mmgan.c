@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/graph_parameters.h"
 #include "model/trainer.h"
 
 enum { MAX_GAN_LEVELS = 8, D_LAYERS = 4, LEAST_SIZE = 32 };
@@ -80,88 +81,9 @@ static med_modset makes(const med_net *n, med_modset given) { return own_of(n).i
 
 static int channels_down(const mmgan_own *o, int k) { return o->base << (k - 1 < 3 ? k - 1 : 3); } /* k = 1..levels */
 static int channels_up(const mmgan_own *o, int k) { return channels_down(o, o->levels - k); }      /* k = 1..levels-1 */
-/* Up block k reads the block above it beside its skip; the first reads the bottleneck. */
-static int channels_into_up(const mmgan_own *o, int k) { return k == 1 ? channels_down(o, o->levels) : 2 * channels_up(o, k - 1); }
 static bool drops_down(int k) { return k >= 4; }
 static bool drops_up(const mmgan_own *o, int k) { return k <= o->levels - 4; }
 static int channels_d(int ndf, int k) { return ndf << k; }
-
-/* ---- parameters ---- */
-
-typedef struct lister {
-    med_parameter_fn *visit;
-    void *context;
-} lister;
-
-static int64_t fan_of(med_shape s) { return s.dim[1] * s.dim[2] * s.dim[3]; }
-
-static med_status list(const lister *l, const char *name, med_shape shape, int64_t fan_in) {
-    return l->visit(l->context, &(med_parameter){.name = name, .shape = shape, .fan_in = fan_in});
-}
-
-static med_status parameters(const med_net *n, med_parameter_fn *visit, void *context) {
-    mmgan_own o = own_of(n);
-    lister l = {visit, context};
-    char name[32];
-    for (int k = 1; k <= o.levels; k++) {
-        med_shape s = med_shape_4(channels_down(&o, k), k == 1 ? n->n_mods : channels_down(&o, k - 1), 4, 4);
-        snprintf(name, sizeof name, "down%d/weight", k);
-        MED_TRY(list(&l, name, s, fan_of(s)));
-    }
-    for (int k = 1; k < o.levels; k++) {
-        med_shape s = med_shape_4(channels_into_up(&o, k), channels_up(&o, k), 4, 4);
-        snprintf(name, sizeof name, "up%d/weight", k);
-        MED_TRY(list(&l, name, s, fan_of(s)));
-    }
-    med_shape s = med_shape_4(n->n_mods, 2 * channels_up(&o, o.levels - 1), 4, 4);
-    MED_TRY(list(&l, "final/weight", s, fan_of(s)));
-    return list(&l, "final/bias", med_shape_1(n->n_mods), fan_of(s));
-}
-
-/* Weights N(0, 0.02); biases uniform by their fan. */
-static med_status add_random(med_weights *w, uint64_t seed, const med_parameter *p) {
-    med_tensor *t;
-    MED_TRY(med_weights_add(w, p->name, MED_F32, p->shape, &t));
-    float *data = t->data;
-    size_t n = (size_t)med_shape_count(p->shape);
-    med_rng_key key = {seed, med_site_of(p->name), 0};
-    if (p->shape.rank > 1) med_normal_fill(data, n, key);
-    else med_uniform_fill(data, n, key);
-    for (size_t i = 0; i < n; i++)
-        data[i] = (float)(p->shape.rank > 1 ? init_std * data[i] : (2 * data[i] - 1) / sqrt((double)p->fan_in));
-    return MED_OK;
-}
-
-typedef struct filler {
-    med_weights *weights;
-    uint64_t seed;
-} filler;
-
-static med_status fill_one(void *context, const med_parameter *p) {
-    const filler *f = context;
-    return add_random(f->weights, f->seed, p);
-}
-
-static med_status init(const med_net *n, uint64_t seed, med_weights **out) {
-    filler f = {med_weights_create(), seed};
-    med_status status = parameters(n, fill_one, &f);
-    *out = status == MED_OK ? f.weights : NULL;
-    if (status != MED_OK) med_weights_free(f.weights);
-    return status;
-}
-
-/* disc/K/{weight,bias}: four convolutions of stride 2, then one without bias. */
-static med_status init_discriminator(const med_net *n, med_discriminator_config d, uint64_t seed, med_weights *w) {
-    char name[32];
-    for (int k = 0; k <= D_LAYERS; k++) {
-        med_shape s = med_shape_4(k < D_LAYERS ? channels_d(d.ndf, k) : n->n_mods, k ? channels_d(d.ndf, k - 1) : 2 * n->n_mods, 4, 4);
-        snprintf(name, sizeof name, "disc/%d/weight", k);
-        MED_TRY(add_random(w, seed, &(med_parameter){.name = name, .shape = s, .fan_in = fan_of(s)}));
-        snprintf(name, sizeof name, "disc/%d/bias", k);
-        if (k < D_LAYERS) MED_TRY(add_random(w, seed, &(med_parameter){.name = name, .shape = med_shape_1(s.dim[0]), .fan_in = fan_of(s)}));
-    }
-    return MED_OK;
-}
 
 /* ---- the network ---- */
 
@@ -213,6 +135,51 @@ static med_val u_net(pass *p, med_val x) {
     x = med_conv2d(p->g, med_upsample_nearest2x(p->g, x, 1, 1), w, b, (med_conv_attr){4, 1, 1, MED_PAD_ZERO});
     med_scope_pop(p->g);
     return strcmp(p->own.output, "tanh") == 0 ? med_tanh(p->g, x) : med_relu(p->g, x);
+}
+
+/* ---- parameters ---- */
+
+static med_status parameters(const med_net *n, med_parameter_fn *visit, void *context) {
+    pass p = {.g = med_graph_create(), .net = n, .own = own_of(n), .n = 1};
+    int side = 1 << p.own.levels; /* shapes do not depend on it */
+    u_net(&p, med_fill(p.g, med_shape_4(1, n->n_mods, side, side), 0));
+    med_status status = med_graph_status(p.g);
+    if (status == MED_OK) status = med_graph_parameters(p.g, visit, context);
+    med_graph_free(p.g);
+    return status;
+}
+
+/* Weights N(0, 0.02); biases uniform by their fan. */
+static void fill(const void *context, const med_parameter *p, int64_t n, uint64_t seed, float *to) {
+    if (p->shape.rank == 1) {
+        med_fill_usual(context, p, n, seed, to);
+        return;
+    }
+    med_normal_fill(to, (size_t)n, (med_rng_key){seed, med_site_of(p->name), 0});
+    for (int64_t i = 0; i < n; i++) to[i] = (float)(init_std * to[i]);
+}
+
+static med_status init(const med_net *n, uint64_t seed, med_weights **out) { return med_init_weights(n, seed, fill, NULL, out); }
+
+static med_status add(med_weights *w, uint64_t seed, const char *name, med_shape shape, int64_t fan_in) {
+    med_tensor *t;
+    MED_TRY(med_weights_add(w, name, MED_F32, shape, &t));
+    fill(NULL, &(med_parameter){.name = name, .shape = shape, .fan_in = fan_in}, med_shape_count(shape), seed, t->data);
+    return MED_OK;
+}
+
+/* disc/K/{weight,bias}: four convolutions of stride 2, then one without bias. */
+static med_status init_discriminator(const med_net *n, med_discriminator_config d, uint64_t seed, med_weights *w) {
+    char name[32];
+    for (int k = 0; k <= D_LAYERS; k++) {
+        med_shape s = med_shape_4(k < D_LAYERS ? channels_d(d.ndf, k) : n->n_mods, k ? channels_d(d.ndf, k - 1) : 2 * n->n_mods, 4, 4);
+        int64_t fan_in = s.dim[1] * s.dim[2] * s.dim[3];
+        snprintf(name, sizeof name, "disc/%d/weight", k);
+        MED_TRY(add(w, seed, name, s, fan_in));
+        snprintf(name, sizeof name, "disc/%d/bias", k);
+        if (k < D_LAYERS) MED_TRY(add(w, seed, name, med_shape_1(s.dim[0]), fan_in));
+    }
+    return MED_OK;
 }
 
 /* Images of `set`, and a constant for the others: [n,M,H,W]. */
