@@ -8,31 +8,42 @@
 set -eu
 out=$1
 medley=${MEDLEY:-build/medley} run=${RUN:-}
-cases=${CASES:-80} size=${SIZE:-32,32,16} spacing=${SPACING:-4.8} missing=${MISSING:-0.6} batch=${BATCH:-2}
+cases=${CASES:-80} n_train=${TRAIN:-28} size=${SIZE:-32,32,16} spacing=${SPACING:-4.8} missing=${MISSING:-0.6} batch=${BATCH:-2}
 seeds=${SEEDS:-1 2 3} arms=${ARMS:-a b c} jobs=${JOBS:-2}
 subsets=${SUBSETS:-us t2 cet1 flair us,t2 us,cet1 us,flair t2,cet1 t2,flair cet1,flair us,t2,cet1 us,t2,flair us,cet1,flair t2,cet1,flair}
 # Updates: a step on a complete case takes 1.17 times as long as one on a case of the set, an adversarial schedule 1.25 times.
 steps_a=${STEPS_A:-2600} steps_b=${STEPS_B:-3080} steps_c=${STEPS_C:-2464}
 mkdir -p "$out/scores"
 
-# The case names of one part of the data set's splits, a line each.
-part() { sed -n "/\"$1\"/,/\]/s/^ *\"\(case[0-9]*\)\",*$/\1/p" "$out/all/splits.json"; }
+# part NAME [DATA]: the case names of one part of a data set's splits, a line each.
+part() { tr -d ' \n' < "${2:-$out/all}/splits.json" | sed "s/.*\"$1\":\[\([^]]*\)\].*/\1/" | tr ',' '\n' | tr -d '"'; }
 is_complete() { for m in us t2 cet1 flair; do [ -e "$out/all/$1/$1-$m.nii.gz" ] || return 1; done; }
 list() { sed 's/.*/"&"/' | paste -sd, -; }
 
-[ -d "$out/all" ] ||
-    "$medley" phantom "$out/all" --cases "$cases" --size "$size" --spacing "$spacing" --missing "$missing" --seed 1 --quiet
-complete=$(for c in $(part train); do is_complete "$c" && echo "$c" || :; done)
+# split DATA CASE...: the data set's one fold, trained on the cases named.
+split() {
+    data=$1; shift
+    printf '[{"train": [%s], "val": [%s], "test": [%s]}]\n' "$(printf '%s\n' "$@" | list)" "$(part val | list)" \
+        "$(part test | list)" > "$out/splits.tmp"
+    mv "$out/splits.tmp" "$data/splits.json"
+}
+
+# The first N_TRAIN training cases of the phantom, and the complete ones among them.
 if ! [ -d "$out/complete" ]; then
-    cp -r "$out/all" "$out/complete"
-    printf '[{"train": [%s], "val": [%s], "test": [%s]}]\n' "$(echo "$complete" | list)" "$(part val | list)" \
-        "$(part test | list)" > "$out/complete/splits.json"
+    rm -rf "$out/all" "$out/copy"
+    "$medley" phantom "$out/all" --cases "$cases" --size "$size" --spacing "$spacing" --missing "$missing" --seed 1 --quiet
+    # shellcheck disable=SC2046
+    split "$out/all" $(part train | head -n "$n_train")
+    cp -r "$out/all" "$out/copy"
+    # shellcheck disable=SC2046
+    split "$out/copy" $(for c in $(part train); do is_complete "$c" && echo "$c" || :; done)
+    mv "$out/copy" "$out/complete"
 fi
 mkdir -p "$out/test"
 for c in $(part test); do [ -d "$out/test/$c" ] || cp -r "$out/all/$c" "$out/test/$c"; done
 
 # One update a visit; ten validations, which choose nothing: scored is the model of the last update.
-n_all=$(part train | wc -l) n_complete=$(echo "$complete" | wc -l)
+n_all=$(part train | wc -w) n_complete=$(part train "$out/complete" | wc -w)
 settings() {
     case $1 in a) steps=$steps_a n=$n_complete ;; b) steps=$steps_b n=$n_all ;; c) steps=$steps_c n=$n_all ;; esac
     epochs=$(((steps + n - 1) / n))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -327,13 +328,16 @@ static med_status run(job *b, json_t *report) {
                         "--with-given: %s does not record how its training data were harmonised (medley prepare harmonise)",
                         c->weights);
     for (int i = 0; i < b->n_sources; i++) MED_TRY(check_free(b, &b->sources[i]));
+    bool was_there = med_path_exists(c->out);
     MED_TRY(med_dir_create(c->out));
     json_object_set_new(report, "model", json_string(med_synth_model_config(b->model)->model->name));
     json_object_set_new(report, "weights_sha256", json_string(med_synth_model_hash(b->model)));
     json_object_set_new(report, "out", json_string(c->out));
     b->cases = json_array();
     json_object_set_new(report, "cases", b->cases);
-    return run_all(b);
+    med_status status = run_all(b);
+    if (status != MED_OK && !was_there) rmdir(c->out); /* does nothing when it holds a case */
+    return status;
 }
 
 med_status med_synth_files(const med_synth_config *c, json_t *report) {
