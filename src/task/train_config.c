@@ -25,6 +25,8 @@ const med_option med_train_keys[] = {
         "modality that is given alone in one pass of every step; none: no such pass (default: the data set's)"),
     MED_OPT_CHOICE(T, "subsets", subsets, "all|one",
                    "subsets of the other modalities per visit of a case: every one in turn, or one drawn at random"),
+    MED_OPT_CHOICE(T, "inputs", inputs, "model|tested",
+                   "what a step gives, where the model draws it: as its authors drew, or what tests give: the anchor alone half of the time, else other modalities"),
     MED_OPT_FLOAT(T, "w_kl", w_kl, 0, 1e6, "weight of the Kullback-Leibler term per voxel"),
     MED_OPT_INT(T, "kl_ramp_epochs", kl_ramp_epochs, 0, MAX_EPOCHS, "epochs over which w_kl grows from 0"),
     MED_OPT_FLOAT(T, "w_dis", w_dis, 0, 1e6, "weight of the adversarial term; 0: no discriminators"),
@@ -71,6 +73,7 @@ const med_option med_train_keys[] = {
 /* What every preset has, unless its row says otherwise: the paper's numbers. */
 static const med_train_config paper = {
     .subsets = "all",
+    .inputs = "model",
     .schedule = "common",
     .w_kl = 1e-3,
     .kl_ramp_epochs = 50,

@@ -11,7 +11,7 @@ typedef struct med_train_config {
     const char *schedule;
     med_strings size; /* of the network's slices, "H,W"; empty: the data set's slice size, rounded up */
     /* the objective */
-    const char *anchor, *subsets;
+    const char *anchor, *subsets, *inputs;
     double w_kl, w_dis;
     int kl_ramp_epochs, discriminator_from, adversarial_from, restart_at;
     int disc_layers, ndf;

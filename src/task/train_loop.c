@@ -168,6 +168,7 @@ static med_modset given_of(const med_train_work *w, const med_train_case *c, lon
     if (!training->draw_given) return med_train_subset(c->subject, subset);
     med_rng rng = med_rng_start((med_rng_key){w->record.seed, med_site_of("train/given"), (uint64_t)w->position.step});
     double progress = (double)(w->position.epoch - 1) / w->record.config.epochs;
+    if (strcmp(w->record.config.inputs, "tested") == 0) return med_train_draw_tested(c->subject, &rng);
     return training->draw_given(net, c->subject.observed, progress, &rng);
 }
 

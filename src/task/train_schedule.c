@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/random.h"
+#include "model/trainer.h"
 
 med_train_phase med_train_phase_of(const med_train_config *c, int epoch) {
     double cosine = 0.5 * (1 + cos(M_PI * (epoch - 1) / c->epochs));
@@ -47,6 +47,15 @@ med_modset med_train_subset(med_train_subject s, long i) {
         bit++;
     }
     return out;
+}
+
+med_modset med_train_draw_tested(med_train_subject s, med_rng *rng) {
+    bool has_anchor = s.anchor >= 0 && med_modset_has(s.observed, s.anchor);
+    if (!has_anchor) return med_draw_subset(s.observed, rng);
+    if (med_rng_uniform(rng) < 0.5) return med_modset_of(s.anchor);
+    med_modset others = choosable(s);
+    uint32_t n = (uint32_t)1 << med_modset_count(others);
+    return med_train_subset(s, (long)med_rng_below(rng, n - 1));
 }
 
 long med_train_visit_steps(const med_train_config *c, med_train_subject s) {

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include "base/modset.h"
+#include "base/random.h"
 #include "task/train_config.h"
 
 /* What holds for one epoch (1..epochs). */
@@ -28,6 +29,9 @@ typedef struct med_train_subject {
  * observed, and S = all is left out where there are others. 0: the case cannot be trained on. */
 long med_train_n_subsets(med_train_subject s);
 med_modset med_train_subset(med_train_subject s, long i);                   /* i = 0..n_subsets-1 */
+/* What a test may give of the case: the anchor with probability 1/2, else one of the subsets above, each as likely; without
+ * the anchor, one that leaves something to make. */
+med_modset med_train_draw_tested(med_train_subject s, med_rng *rng);
 long med_train_visit_steps(const med_train_config *c, med_train_subject s); /* steps of one visit */
 
 /* The draws of one visit: first slice of n_slices, flip, and the subset for subsets=one. */

@@ -29,7 +29,7 @@ static const row rows[] = {
     {"mmhvae", "MMHVAE", VAE "--set fusion=concat-zero"},
     {"mopoe", "MoPoE", VAE},
     {"mmgan", "MM-GAN", "--set base=2 "},
-    {"mmgan", "MM-GAN", "--set base=2 --set canvas=32 --set ic=off "},
+    {"mmgan", "MM-GAN", "--set base=2 --set canvas=32 --set ic=off --set inputs=tested "},
     {"m2dn", "M2DN", "--set channels=8 --set stem=4 --set groups=2 --set time_sin=8 --set time_hidden=8 --set steps=3 "},
     {"m2dn", "M2DN", "--set channels=8 --set stem=2 --set groups=1 --set time_sin=8 --set time_hidden=8 --set steps=2 --set sampler=ddpm "},
     {"mhvae", "MHVAE", VAE "--set schedule=native "},

@@ -181,6 +181,22 @@ static void keys_survive_json(void **state) {
     json_decref(again);
 }
 
+static void tested_inputs_are_the_anchor_or_what_stands_beside_it(void **state) {
+    (void)state;
+    enum { N = 14000 };
+    med_train_subject all = {0xf, 0, true}, no_us = {0xe, 0, true};
+    int n[16] = {0};
+    med_rng rng = med_rng_start((med_rng_key){3, med_site_of("test"), 0});
+    for (int i = 0; i < N; i++) n[med_train_draw_tested(all, &rng)]++;
+    assert_close(n[1], N / 2, 5 * sqrt(N) / 2);
+    for (int s = 2; s < 16; s += 2) assert_close(n[s], N / 14, 5 * sqrt(N / 14));
+    for (int s = 3; s < 16; s += 2) assert_int_equal(n[s], 0);
+    for (int i = 0; i < 100; i++) {
+        med_modset s = med_train_draw_tested(no_us, &rng);
+        assert_true(s && !(s & ~0xeu) && s != 0xe);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_follow_the_paper),
@@ -190,6 +206,7 @@ int main(void) {
         cmocka_unit_test(without_an_anchor_the_whole_set_is_not_given_twice),
         cmocka_unit_test(a_visit_draws_within_its_case),
         cmocka_unit_test(draws_depend_on_seed_epoch_and_case_alone),
+        cmocka_unit_test(tested_inputs_are_the_anchor_or_what_stands_beside_it),
         cmocka_unit_test(one_subset_per_visit_or_all),
         cmocka_unit_test(settings_that_contradict_each_other_are_refused),
         cmocka_unit_test(the_grid_is_rounded_up_or_as_said),
