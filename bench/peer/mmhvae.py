@@ -1,4 +1,5 @@
-"""MMHVAE in PyTorch, written from the model's specification: the opponent that medley is timed against.
+"""MMHVAE in PyTorch, written from the model's specification: the opponent that medley is timed against. MHVAE is the
+same network of two modalities, MoPoE the one whose finer levels are deterministic (levels = 1).
 
 Modules carry the parameter names of the published weights, so that fixtures and weights load as they are.
 """
@@ -14,6 +15,11 @@ def norm(x):
 
 def soft_clamp(x):
     return 10 * torch.tanh(x / 10)
+
+
+def masked(image, field):
+    """-1 outside the field of view of the first given modality."""
+    return (field > -1).to(image.dtype) * (image + 1) - 1
 
 
 def conv(c_in, c_out, kernel=3, **options):
@@ -54,15 +60,17 @@ class DecoderBlock(nn.Module):
         return self.conv_2(self.se_2(F.silu(norm(self.dw_conv_1(h))))) + x
 
 
-class PosteriorBlock(nn.Module):
-    def __init__(self, c):
-        super().__init__()
-        self.conv_0, self.conv_1, self.se = conv(2 * c, c), conv(c, c), SqueezeExcite(c)
-        self.last_conv = weight_norm(conv(c, c, 1, bias=False))
+class LatentBlock(nn.Module):
+    """[h, skip] to a posterior; at a deterministic level h to z."""
 
-    def forward(self, h, skip):
-        x = self.conv_0(F.silu(norm(torch.cat((h, skip), 1))))
-        return soft_clamp(self.last_conv(self.se(self.conv_1(F.silu(norm(x))))))
+    def __init__(self, c_in, c, c_out):
+        super().__init__()
+        self.conv_0, self.conv_1, self.se = conv(c_in, c), conv(c, c), SqueezeExcite(c)
+        self.last_conv = weight_norm(conv(c, c_out, 1, bias=False))
+
+    def forward(self, x):
+        x = self.conv_0(F.silu(norm(x)))
+        return self.last_conv(self.se(self.conv_1(F.silu(norm(x)))))
 
 
 class Up(nn.Module):
@@ -108,10 +116,12 @@ class Linear(nn.Module):
 
 
 class MMHVAE(nn.Module):
-    def __init__(self, modalities, base, max, pools, nfinal, nblocks, size, **_):
+    """levels: how many are stochastic, from the top (default: all); nfinal: width of image decoders (default: that of z)."""
+
+    def __init__(self, modalities, base, max, pools, size, nfinal=None, nblocks=6, levels=None, **_):
         super().__init__()
         c = [min(base << u, max) for u in range(pools + 1)]
-        self.modalities, self.channels, self.pools = list(modalities), c, pools
+        self.modalities, self.channels, self.pools, self.levels = list(modalities), c, pools, levels or pools + 1
         self.bottom = (max, size[0] >> pools, size[1] >> pools)
         flat = self.bottom[0] * self.bottom[1] * self.bottom[2]
         each = lambda make: nn.ModuleDict({m: make() for m in modalities})
@@ -119,12 +129,13 @@ class MMHVAE(nn.Module):
         self.conv_blocks_context = each(lambda: nn.ModuleList(EncoderBlock(n) for n in c))
         self.td = each(lambda: nn.ModuleList(conv(c[u], c[u + 1], stride=2) for u in range(pools)))
         self.bottleneck_down, self.bottleneck_up = Linear(flat, 4 * max), Linear(2 * max, flat)
-        levels = range(pools - 1, -1, -1)
-        self.tu = nn.ModuleList(Up(max if u == pools - 1 else c[u + 1] // 2, c[u]) for u in levels)
-        self.conv_blocks_localization = nn.ModuleList(DecoderBlock(c[u]) for u in levels)
-        self.qz = nn.ModuleList(PosteriorBlock(c[u]) for u in levels)
-        self.pz = nn.ModuleList(weight_norm(conv(c[u], c[u], 1, bias=False)) for u in levels)
-        self.final_blocks = each(lambda: ImageDecoder(c[0] // 2, nfinal, nblocks))
+        finer = range(pools - 1, -1, -1)
+        self.tu = nn.ModuleList(Up(max if u == pools - 1 else c[u + 1] // 2, c[u]) for u in finer)
+        self.conv_blocks_localization = nn.ModuleList(DecoderBlock(c[u]) for u in finer)
+        drawn = [i + 1 < self.levels for i in range(pools)]
+        self.qz = nn.ModuleList(LatentBlock(2 * c[u], c[u], c[u]) if d else LatentBlock(c[u], c[u], c[u] // 2) for u, d in zip(finer, drawn))
+        self.pz = nn.ModuleList(weight_norm(conv(c[u], c[u], 1, bias=False)) for u, d in zip(finer, drawn) if d)
+        self.final_blocks = each(lambda: ImageDecoder(c[0] // 2, nfinal or c[0] // 2, nblocks))
 
     def encode(self, m, x):
         h, skips = self.first_conv[m](x), []
@@ -150,7 +161,7 @@ class MMHVAE(nn.Module):
         kl = s_p - torch.log(std) + 0.5 * ((z - m_p) ** 2 * torch.exp(-2 * s_p) - eps**2)
         return z, kl
 
-    def forward(self, images, temperature=1.0, noise=None, targets=None, wants_kl=False):
+    def forward(self, images, temperature=0.5, noise=None, targets=None, wants_kl=False, masks=True):
         """images: {modality: [N,1,H,W]}; noise: one tensor per level, top first, None: drawn. Images, KL per level."""
         given = [m for m in self.modalities if m in images]
         features = {m: self.encode(m, images[m]) for m in given}
@@ -165,11 +176,15 @@ class MMHVAE(nn.Module):
         for i in range(self.pools):
             u = self.pools - 1 - i
             h = self.conv_blocks_localization[i](self.tu[i](z))
+            if i + 1 >= self.levels:
+                z = self.qz[i](h)
+                continue
             prior = soft_clamp(self.pz[i](h))
-            experts = [self.qz[i](h, features[m][0][u]) for m in given]
+            experts = [soft_clamp(self.qz[i](torch.cat((h, features[m][0][u]), 1))) for m in given]
             shape = (n, self.channels[u] // 2, h.shape[2], h.shape[3])
             z, kl = self.draw(prior, experts, temperature, eps(i + 1, shape))
             kls.append(kl)
-        mask = (images[given[0]] > -1).to(z.dtype)
-        out = {m: mask * (self.final_blocks[m](z) + 1) - 1 for m in targets or self.modalities}
+        out = {m: self.final_blocks[m](z) for m in targets or self.modalities}
+        if masks:
+            out = {m: masked(y, images[given[0]]) for m, y in out.items()}
         return (out, [k.sum() for k in kls]) if wants_kl else out
