@@ -36,6 +36,26 @@ void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, 
     s->watched[s->n_watched++].value = value;
 }
 
+static int find_moved(const med_step_graph *s, med_val param) {
+    int i = 0;
+    while (i < s->n_moved && s->moved[i].param.id != param.id) i++;
+    return i;
+}
+
+med_val med_step_graph_state(const med_step_graph *s, med_val param) {
+    int i = find_moved(s, param);
+    return i < s->n_moved ? s->moved[i].value : param;
+}
+
+void med_step_graph_move(med_step_graph *s, med_val param, med_val value) {
+    if (param.id < 0 || value.id < 0) return;
+    int i = find_moved(s, param);
+    med_assert(i < MED_MAX_MOVED);
+    if (i == s->n_moved) s->n_moved++;
+    s->moved[i].param = param;
+    s->moved[i].value = value;
+}
+
 med_modset med_draw_subset(med_modset observed, med_rng *rng) {
     uint32_t n = (uint32_t)1 << med_modset_count(observed), pick = 1 + med_rng_below(rng, n - 2);
     med_modset out = 0;

@@ -101,7 +101,7 @@ med_status med_trainer_create(const med_net *net, med_trainer_options o, med_wei
     t->discriminators = med_weights_create();
     t->gradients = med_weights_create();
     t->state = med_weights_create();
-    t->n_lanes = o.n_micro;
+    t->n_lanes = net->model->training->is_whole ? 1 : o.n_micro;
     t->lanes = med_alloc((size_t)t->n_lanes * sizeof *t->lanes);
     for (int i = 0; i < t->n_lanes; i++) t->lanes[i].workspace = med_workspace_create();
     med_status status = init(t);
@@ -172,6 +172,7 @@ static void add_gradients(step_plan *p) {
 static void mark_outputs(step_plan *p) {
     for (int i = 0; i < 2; i++) med_output(p->graph, p->values.loss[i]);
     for (int i = 0; i < p->values.n_terms; i++) med_output(p->graph, p->values.term[i].value);
+    for (int i = 0; i < p->values.n_moved; i++) med_output(p->graph, p->values.moved[i].value);
 }
 
 static med_status bind_parameters(med_trainer *t, step_plan *p) {
@@ -310,6 +311,7 @@ static void update(med_trainer *t, const step_plan *plan, med_optimizer_config o
  * threads shall have work. Size and batch alone decide, so that results depend on nothing else. */
 static int piece_size(const med_trainer *t, int n) {
     enum { PIXELS = 1 << 12 };
+    if (t->net.model->training->is_whole) return n;
     int fit = PIXELS / (t->net.height * t->net.width), half = (n + 1) / 2;
     return fit < 1 ? 1 : fit < half ? fit : half;
 }
@@ -423,6 +425,12 @@ static void move_average(med_trainer *t) {
     }
 }
 
+/* Running statistics, which losses do not depend on. */
+static void move_statistics(med_trainer *t, const step_plan *p) {
+    for (int i = 0; i < p->values.n_moved; i++)
+        med_plan_read(p->plan, p->values.moved[i].value, parameter(t, med_val_name(p->graph, p->values.moved[i].param))->data);
+}
+
 static med_status run_part(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
     MED_TRY(run_pieces(t, in, part, r));
     const step_plan *plan = t->lanes[0].current;
@@ -435,6 +443,7 @@ static med_status run_part(med_trainer *t, const med_step_input *in, int part, m
         scale_gradients(t, t->options.clip / r->gradient_norm);
     if (trains[0]) update(t, plan, t->options.optimizer, 0);
     if (trains[1]) update(t, plan, t->options.discriminator_optimizer, 1);
+    move_statistics(t, plan);
     if (trains[0] && t->average) move_average(t);
     return MED_OK;
 }

@@ -23,7 +23,7 @@ typedef struct med_step_key {
 } med_step_key;
 
 typedef enum med_term_kind { MED_TERM_IMAGE, MED_TERM_KL, MED_TERM_ADVERSARIAL, MED_N_TERM_KINDS } med_term_kind;
-enum { MED_MAX_TERMS = 48, MED_TERM_NAME = 24, MED_MAX_WATCHED = 240, MED_WATCHED_NAME = 80 };
+enum { MED_MAX_TERMS = 48, MED_TERM_NAME = 24, MED_MAX_WATCHED = 240, MED_WATCHED_NAME = 80, MED_MAX_MOVED = 96 };
 
 /* What the trainer feeds and reads. A part without losses is passed over. Every value is times `share`, but for terms of KL, which are plain sums. */
 typedef struct med_step_graph {
@@ -42,9 +42,16 @@ typedef struct med_step_graph {
         char name[MED_WATCHED_NAME];
         med_val value;
     } watched[MED_MAX_WATCHED];
+    int n_moved; /* running statistics, and their values after the part */
+    struct {
+        med_val param, value;
+    } moved[MED_MAX_MOVED];
 } med_step_graph;
 void med_step_graph_add(med_step_graph *s, med_term_kind kind, med_val value, const char *format, ...) MED_PRINTF(4, 5);
 void med_step_graph_watch(med_step_graph *s, med_val value, const char *format, ...) MED_PRINTF(3, 4);
+/* A running statistic as it is at this place of the part; and its value from here on. */
+med_val med_step_graph_state(const med_step_graph *s, med_val param);
+void med_step_graph_move(med_step_graph *s, med_val param, med_val value);
 
 /* total + part, or the one that is there. */
 med_val med_sum_of(med_graph *g, med_val total, med_val part);
@@ -64,6 +71,7 @@ typedef struct med_training {
      * turn, as MMHVAE. */
     med_modset (*draw_given)(const med_net *net, med_modset observed, double progress, med_rng *rng);
     bool needs_all; /* trains on complete cases only */
+    bool is_whole;  /* its norms run over the batch, which is one piece */
     /* "key=value" of `medley train`, NULL-terminated: what this model changes in the presets tiny, small, paper; and its
      * authors' schedule (for --set schedule=native; its epochs are for the preset paper, others shorten it). NULL: nothing. */
     const char *const *settings[3], *const *native;

@@ -66,11 +66,27 @@ static void hash(const med_golden *f, const char *name, med_shape shape, int64_t
         for (int64_t i = 0; i < n; i++) to[i] = (float)(offset + (double)to[i]);
 }
 
+bool med_golden_is_hashed(const med_golden *f) {
+    const char *how = json_string_value(json_object_get(f->json, "weights"));
+    return how && strncmp(how, "hashed", 6) == 0;
+}
+
+med_status med_golden_fill(const med_golden *f, const char *stored, const char *hashed, const med_parameter *p, float *to) {
+    char *name = med_golden_name(med_golden_is_hashed(f) ? hashed : stored, p->name);
+    const float *from = NULL;
+    int64_t n = med_shape_count(p->shape);
+    med_status status = MED_OK;
+    if (med_golden_is_hashed(f)) hash(f, name, p->shape, p->fan_in, to);
+    else status = med_golden_f32(f, name, n, &from);
+    if (from) memcpy(to, from, (size_t)n * sizeof *from);
+    free(name);
+    return status;
+}
+
 /* ---- parameters ---- */
 
 typedef struct reader {
     const med_golden *f;
-    bool is_hashed;
     med_weights *weights;
 } reader;
 
@@ -78,20 +94,11 @@ static med_status read_one(void *context, const med_parameter *p) {
     const reader *r = context;
     med_tensor *t;
     MED_TRY(med_weights_add(r->weights, p->name, MED_F32, p->shape, &t));
-    char *name = med_golden_name(r->is_hashed ? "" : "w/", p->name);
-    const float *from = NULL;
-    int64_t n = med_shape_count(p->shape);
-    med_status status = MED_OK;
-    if (r->is_hashed) hash(r->f, name, p->shape, p->fan_in, t->data);
-    else status = med_golden_f32(r->f, name, n, &from);
-    if (from) memcpy(t->data, from, (size_t)n * sizeof *from);
-    free(name);
-    return status;
+    return med_golden_fill(r->f, "w/", "", p, t->data);
 }
 
 med_status med_golden_net_weights(const med_golden *f, const med_net *n, med_weights **out) {
-    const char *how = json_string_value(json_object_get(f->json, "weights"));
-    reader r = {f, how && strncmp(how, "hashed", 6) == 0, med_weights_create()};
+    reader r = {f, med_weights_create()};
     med_status status = med_net_parameters(n, read_one, &r);
     *out = status == MED_OK ? r.weights : NULL;
     if (status != MED_OK) med_weights_free(r.weights);

@@ -13,6 +13,9 @@ MED_CHECK med_status med_golden_set(const med_golden *f, med_mod_names mods, int
 MED_CHECK med_status med_golden_given(const med_golden *f, const med_net *n, const json_t *names, med_modset *set);
 /* Its parameters: w/NAME, or by the rule hash-2 of the fixtures' README. Owned. */
 MED_CHECK med_status med_golden_net_weights(const med_golden *f, const med_net *n, med_weights **out);
+bool med_golden_is_hashed(const med_golden *f);
+/* Values of one parameter, which the fixture calls STORED and its name, or under the rule HASHED and its name. */
+MED_CHECK med_status med_golden_fill(const med_golden *f, const char *stored, const char *hashed, const med_parameter *p, float *to);
 /* KIND/NAME in the fixture of a parameter of ours (owned text). */
 char *med_golden_name(const char *kind, const char *ours);
 

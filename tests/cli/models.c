@@ -34,6 +34,8 @@ static const row rows[] = {
     {"m2dn", "M2DN", "--set channels=8 --set stem=2 --set groups=1 --set time_sin=8 --set time_hidden=8 --set steps=2 --set sampler=ddpm "},
     {"mhvae", "MHVAE", VAE "--set schedule=native "},
     {"mhvae", "MHVAE", VAE "--set modalities=cet1,t2,us --set mask=full "},
+    {"resvit", "ResViT", "--set size=32,32 --set ngf=2 --set hidden=8 --set mlp=8 --set heads=2 --set layers=2 --set w_dis=1 "},
+    {"resvit", "ResViT", "--set size=32,48 --set ngf=2 --set transformer=off --set batch=1 --set ema=0.5 "},
 };
 
 #define SCHEDULE                                                                                                       \

@@ -48,6 +48,9 @@ static void sizes_are_as_published(void **state) {
         {"mhvae", NULL, 10099032, 5.771, 7.807},
         {"mmgan", NULL, 29241348, 3.586, 3.586},
         {"mmgan", "levels=8 canvas=256", 54407172, 6.501, 6.501},
+        {"resvit", NULL, 123288324, 67.410, 67.410},
+        {"resvit", "transformer=off", 11389700, 28.104, 28.104},
+        {"resvit", "size=256,256", 123460356, 120.897, 120.897},
         {"mhvae", "modalities=us,t2,cet1,flair", 13774770, 6.541, 12.649},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -126,6 +129,11 @@ int main(void) {
         FIXTURE("mmgan-tiny"),
         FIXTURE("mmgan-adapted"),
         FIXTURE("mmgan-full"),
+        FIXTURE("resvit-tiny"),
+        FIXTURE("resvit-tiny-cnn"),
+        FIXTURE("resvit-released"),
+        FIXTURE("resvit-full"),
+        FIXTURE("resvit-full-cnn"),
         FIXTURE("m2dn-tiny"),
         FIXTURE("m2dn-incomplete"),
         FIXTURE("m2dn-full"),
