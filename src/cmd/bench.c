@@ -45,6 +45,16 @@ static void print_op(const json_t *report) {
         printf("us -> 4, all convolutions, %s: %.1f ms\n", json_string_value(json_object_get(op, "convolutions")), number(op, "ms"));
 }
 
+static void print_ops(const json_t *ops) {
+    printf("%-32s %6s %10s %10s %10s %7s %9s\n", "op", "calls", "ms", "GFLOP", "GFLOP/s", "% peak", "MB");
+    size_t i;
+    json_t *op;
+    json_array_foreach (ops, i, op)
+        printf("%-32s %6d %10.3f %10.3f %10.1f %7.0f %9.1f\n", json_string_value(json_object_get(op, "op")),
+               (int)number(op, "calls"), number(op, "ms"), number(op, "gflop"), number(op, "gflops"), 100 * number(op, "peak_share"),
+               number(op, "bytes") / 1e6);
+}
+
 static void print_synth(const json_t *report) {
     const json_t *quartiles = json_object_get(report, "quartiles_ms");
     printf("%.2f ms per slice (quartiles %.2f to %.2f), first %.0f ms, activations %.0f MB, peak %.0f MB\n",
@@ -52,13 +62,7 @@ static void print_synth(const json_t *report) {
            json_number_value(json_array_get(quartiles, 1)), number(report, "first_ms"),
            number(report, "activation_bytes") / 1e6, number(report, "peak_bytes") / 1e6);
     print_peak(report);
-    printf("%-24s %6s %10s %10s %10s %7s %9s\n", "op", "calls", "ms", "GFLOP", "GFLOP/s", "% peak", "MB");
-    size_t i;
-    json_t *op;
-    json_array_foreach (json_object_get(report, "ops"), i, op)
-        printf("%-24s %6d %10.3f %10.3f %10.1f %7.0f %9.1f\n", json_string_value(json_object_get(op, "op")),
-               (int)number(op, "calls"), number(op, "ms"), number(op, "gflop"), number(op, "gflops"), 100 * number(op, "peak_share"),
-               number(op, "bytes") / 1e6);
+    print_ops(json_object_get(report, "ops"));
 }
 
 static void print_train(const json_t *report) {
@@ -68,6 +72,10 @@ static void print_train(const json_t *report) {
         number(report, "seconds_per_slice_step"), json_number_value(json_array_get(quartiles, 0)),
         json_number_value(json_array_get(quartiles, 1)), number(report, "parameter_bytes") / 1e6,
         number(report, "activation_bytes") / 1e6, number(report, "peak_bytes") / 1e6);
+    print_peak(report);
+    size_t i;
+    json_t *part;
+    json_array_foreach (json_object_get(report, "parts"), i, part) print_ops(part);
 }
 
 static const struct kind {

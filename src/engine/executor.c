@@ -1,5 +1,6 @@
 /* executor.c: calls the kernels of a plan in order; an op without a fast kernel runs its reference loop in double. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -105,15 +106,27 @@ static double bytes_of(const med_plan *p, const med_node *n) {
     return count * (double)p->item_bytes;
 }
 
+/* "relu", "conv2d 3x3", "conv2d_grad_input 4x4/2". */
+static void label_of(const med_node *n, char label[MED_OP_LABEL]) {
+    const med_conv_attr *conv = n->id == MED_OP_conv2d ? n->attr : NULL;
+    if (n->id == MED_OP_conv2d_grad_input || n->id == MED_OP_conv2d_grad_weight) conv = &((const med_conv_grad_attr *)n->attr)->conv;
+    int at = snprintf(label, MED_OP_LABEL, "%s", n->op->name);
+    if (conv) at += snprintf(label + at, (size_t)(MED_OP_LABEL - at), " %dx%d", conv->kernel, conv->kernel);
+    if (conv && conv->stride > 1) snprintf(label + at, (size_t)(MED_OP_LABEL - at), "/%d", conv->stride);
+}
+
 int med_plan_times(const med_plan *p, med_op_time *out, int max) {
     int n_out = 0;
     for (int k = 0; k < p->n_calls; k++) {
         const med_node *n = med_node_of(p->graph, (med_val){p->call[k]});
+        char label[MED_OP_LABEL];
+        label_of(n, label);
         int i = 0;
-        while (i < n_out && strcmp(out[i].op, n->op->name) != 0) i++;
+        while (i < n_out && strcmp(out[i].op, label) != 0) i++;
         if (i == n_out) {
             if (n_out == max) continue;
-            out[n_out++] = (med_op_time){.op = n->op->name};
+            out[n_out] = (med_op_time){.n_calls = 0};
+            strcpy(out[n_out++].op, label);
         }
         out[i].n_calls++;
         out[i].seconds += p->seconds[p->call[k]] / (double)(p->n_runs ? p->n_runs : 1);

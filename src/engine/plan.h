@@ -45,10 +45,11 @@ void med_plan_add(const med_plan *plan, med_val output, float *sum);
 /* Borrowed pointer to an output's f32 memory, valid until the next run; NULL in reference plans. */
 const float *med_plan_data(const med_plan *plan, med_val output);
 
-/* Time per run by op, for `medley bench`: counted from the moment it is switched on. */
+/* Time per run by op, convolutions also by kernel and stride, for `medley bench`: counted from the moment it is switched on. */
 void med_plan_profile(med_plan *plan, bool is_on);
 /* Of one run; bytes: inputs and outputs, each once a call. */
-typedef struct med_op_time { const char *op; int n_calls; double seconds, gflop, bytes; } med_op_time;
+enum { MED_OP_LABEL = 40 };
+typedef struct med_op_time { char op[MED_OP_LABEL]; int n_calls; double seconds, gflop, bytes; } med_op_time;
 int med_plan_times(const med_plan *plan, med_op_time *out, int max); /* longest first; returns how many */
 
 #endif

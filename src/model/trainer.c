@@ -481,6 +481,17 @@ med_weights *med_trainer_discriminators(med_trainer *t) { return t->discriminato
 const med_weights *med_trainer_gradients(const med_trainer *t) { return t->gradients; }
 med_weights *med_trainer_state(med_trainer *t) { return t->state; }
 
+void med_trainer_profile(med_trainer *t, bool is_on) {
+    for (step_plan *p = t->lanes[0].plans; p; p = p->next)
+        if (p->plan) med_plan_profile(p->plan, is_on);
+}
+
+int med_trainer_times(const med_trainer *t, int part, med_op_time *out, int max) {
+    for (const step_plan *p = t->lanes[0].plans; p; p = p->next)
+        if (p->plan && p->key.part == part) return med_plan_times(p->plan, out, max);
+    return 0;
+}
+
 void med_trainer_memory(const med_trainer *t, size_t *parameters, size_t *activations) {
     int64_t n = 0;
     for (int i = 0; i < med_weights_count(t->gradients); i++) n += med_shape_count(med_weights_at(t->gradients, i)->shape);

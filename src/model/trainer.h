@@ -6,6 +6,7 @@
 #ifndef MED_MODEL_TRAINER_H
 #define MED_MODEL_TRAINER_H
 
+#include "engine/plan.h"
 #include "model/discriminator.h"
 #include "model/net.h"
 #include "nn/optimizer.h"
@@ -148,6 +149,10 @@ const med_weights *med_trainer_average(const med_trainer *t); /* the weights the
 med_weights *med_trainer_discriminators(med_trainer *t);
 const med_weights *med_trainer_gradients(const med_trainer *t);
 med_weights *med_trainer_state(med_trainer *t);
+/* Time by op of the plans that the last step used, for `medley bench`: switched on and off for all steps so far; a row is
+ * of one piece of the batch, as in med_plan_times. Returns the rows of a part of the step. */
+void med_trainer_profile(med_trainer *t, bool is_on);
+int med_trainer_times(const med_trainer *t, int part, med_op_time *out, int max);
 /* Bytes: parameters with gradients and moments; the largest activation buffer so far. */
 void med_trainer_memory(const med_trainer *t, size_t *parameters, size_t *activations);
 

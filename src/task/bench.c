@@ -40,6 +40,19 @@ static json_int_t peak_bytes(void) {
     return (json_int_t)usage.ru_maxrss * 1024;
 }
 
+enum { MAX_ROWS = 128 };
+
+static json_t *op_table(const med_op_time *times, int n, double peak) {
+    json_t *table = json_array();
+    for (int i = 0; i < n; i++) {
+        double gflops = times[i].seconds > 0 ? times[i].gflop / times[i].seconds : 0;
+        json_array_append_new(table, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f}", "op", times[i].op, "calls", times[i].n_calls, "ms",
+                                               1e3 * times[i].seconds, "gflop", times[i].gflop, "gflops", gflops, "peak_share",
+                                               gflops / peak, "bytes", times[i].bytes));
+    }
+    return table;
+}
+
 /* ---- what is timed ---- */
 
 typedef struct subject {
@@ -167,19 +180,6 @@ static med_status synthesis_create(const subject *s, uint64_t seed, const modset
     return status;
 }
 
-static json_t *op_table(const synthesis *y, double peak) {
-    med_op_time times[64];
-    int n = med_plan_times(y->plan, times, 64);
-    json_t *table = json_array();
-    for (int i = 0; i < n; i++) {
-        double gflops = times[i].seconds > 0 ? times[i].gflop / times[i].seconds : 0;
-        json_array_append_new(table, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f}", "op", times[i].op, "calls", times[i].n_calls, "ms",
-                                               1e3 * times[i].seconds, "gflop", times[i].gflop, "gflops", gflops, "peak_share",
-                                               gflops / peak, "bytes", times[i].bytes));
-    }
-    return table;
-}
-
 static med_status time_synthesis(const subject *s, const med_bench_options *o, const modsets *given, med_modset target, json_t *report) {
     synthesis y = {0};
     double *ms = med_alloc((size_t)o->n_repeats * sizeof *ms), start = now_s();
@@ -198,9 +198,10 @@ static med_status time_synthesis(const subject *s, const med_bench_options *o, c
         json_object_set_new(report, "activation_bytes", json_integer((json_int_t)med_plan_bytes(y.plan)));
         med_plan_profile(y.plan, true);
         status = med_plan_run(y.plan);
+        med_op_time times[MAX_ROWS];
         double peak = med_bench_peak();
         json_object_set_new(report, "peak_gflops", json_real(peak));
-        json_object_set_new(report, "ops", op_table(&y, peak));
+        json_object_set_new(report, "ops", op_table(times, med_plan_times(y.plan, times, MAX_ROWS), peak));
     }
     synthesis_free(&y);
     free(ms);
@@ -276,12 +277,22 @@ static med_status time_steps(const subject *s, const med_bench_options *o, med_t
     med_step_result result;
     for (int j = 0; j < s->model.n_mods; j++) in.x[j] = in.target[j] = s->x[j];
     MED_TRY(med_trainer_step(trainer, &in, &result));
+    med_trainer_profile(trainer, true);
     for (int i = 0; i < o->n_repeats; i++) {
         double start = now_s();
         MED_TRY(med_trainer_step(trainer, &in, &result));
         seconds[i] = (now_s() - start) / s->n;
     }
     return MED_OK;
+}
+
+static json_t *part_tables(const med_trainer *trainer, int n_parts, double peak) {
+    json_t *parts = json_array();
+    for (int part = 0; part < n_parts; part++) {
+        med_op_time times[MAX_ROWS];
+        json_array_append_new(parts, op_table(times, med_trainer_times(trainer, part, times, MAX_ROWS), peak));
+    }
+    return parts;
 }
 
 static med_status time_training(const subject *s, const med_bench_options *o, json_t *report) {
@@ -298,6 +309,9 @@ static med_status time_training(const subject *s, const med_bench_options *o, js
             json_pack("[f, f]", quantile(seconds, o->n_repeats, 0.25), quantile(seconds, o->n_repeats, 0.75)));
         json_object_set_new(report, "parameter_bytes", json_integer((json_int_t)parameter_bytes));
         json_object_set_new(report, "activation_bytes", json_integer((json_int_t)activation_bytes));
+        double peak = med_bench_peak();
+        json_object_set_new(report, "peak_gflops", json_real(peak));
+        json_object_set_new(report, "parts", part_tables(trainer, s->model.model->training->n_parts, peak));
     }
     med_trainer_free(trainer);
     free(seconds);

@@ -25,7 +25,8 @@ typedef struct med_bench_options {
  * ops: [{op, calls, ms, gflop, gflops, peak_share, bytes}] of one run, longest first. */
 MED_CHECK med_status med_bench_synth(const med_bench_options *o, json_t *report);
 /* Steps of three passes over all modalities, updates included. Fills seconds_per_slice_step, quartiles, activation_bytes,
- * parameter_bytes and peak_bytes. */
+ * parameter_bytes, peak_bytes, peak_gflops and parts: for each part of a step the ops of one piece of the batch (a slice, or
+ * a few small ones), as above. */
 MED_CHECK med_status med_bench_train(const med_bench_options *o, json_t *report);
 
 /* Kernels one by one at the shapes of the paper's network. Fills peak_gflops, ops: [{op, ms, gflop, gflops, peak_share,
