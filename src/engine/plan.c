@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/thread.h"
 #include "engine/plan_impl.h"
 #include "engine/rewrite.h"
 #include "engine/switches.h"
@@ -176,10 +177,27 @@ void med_plan_read(const med_plan *p, med_val output, float *to) {
         to[i] = p->options.is_reference ? (float)((const double *)from)[i] : ((const float *)from)[i];
 }
 
+typedef struct addition {
+    const void *from;
+    bool is_double;
+    int64_t n;
+    float *sum;
+} addition;
+
+enum { ADD_CHUNK = 1 << 16 };
+
+static void add_chunk(void *context, int task) {
+    const addition *a = context;
+    int64_t begin = (int64_t)task * ADD_CHUNK, end = begin + ADD_CHUNK < a->n ? begin + ADD_CHUNK : a->n;
+    if (a->is_double)
+        for (int64_t i = begin; i < end; i++) a->sum[i] += (float)((const double *)a->from)[i];
+    else
+        for (int64_t i = begin; i < end; i++) a->sum[i] += ((const float *)a->from)[i];
+}
+
 void med_plan_add(const med_plan *p, med_val output, float *sum) {
-    const void *from = med_plan_memory(p, output);
-    for (int64_t i = 0, n = med_shape_count(med_val_shape(p->graph, output)); i < n; i++)
-        sum[i] += p->options.is_reference ? (float)((const double *)from)[i] : ((const float *)from)[i];
+    addition a = {med_plan_memory(p, output), p->options.is_reference, med_shape_count(med_val_shape(p->graph, output)), sum};
+    med_parallel((int)((a.n + ADD_CHUNK - 1) / ADD_CHUNK), add_chunk, &a);
 }
 
 /* Leaves are converted for the reference loops; a leaf that is needed and not bound is named. */

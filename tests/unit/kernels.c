@@ -212,6 +212,20 @@ static void conv2d(void **state) { (void)state, each_conv(check_conv2d); }
 static void conv2d_grad_input(void **state) { (void)state, each_conv(check_conv2d_grad_input); }
 static void conv2d_grad_weight(void **state) { (void)state, each_conv(check_conv2d_grad_weight); }
 
+/* Channels of whole vectors: one sample in parts, several samples a task, images that are no whole tiles. */
+static void halving(void **state) {
+    (void)state;
+    static const int halved[][4] = {{1, 32, 48, 96}, {3, 32, 4, 10}, {20, 32, 6, 8}, {1, 64, 20, 16}, {1, 96, 6, 6}};
+    med_conv_attr a = {4, 2, 1, MED_PAD_ZERO};
+    for (int s = 0, variant = 0; s < (int)(sizeof halved / sizeof *halved); s++)
+        for (int outputs = 64; outputs <= 128; outputs += 64, variant++) {
+            med_shape x = med_shape_4(halved[s][0], halved[s][1], halved[s][2], halved[s][3]);
+            check_conv2d(a, x, outputs, variant);
+            check_conv2d_grad_input(a, x, outputs, variant);
+            check_conv2d_grad_weight(a, x, outputs, variant);
+        }
+}
+
 static void depthwise(void **state) {
     (void)state;
     for (int s = 0; s < N_SIZES; s++)
@@ -382,6 +396,7 @@ static void functions_are_accurate(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv2d),       cmocka_unit_test(conv2d_grad_input), cmocka_unit_test(conv2d_grad_weight),
+        cmocka_unit_test(halving),
         cmocka_unit_test(depthwise),    cmocka_unit_test(norms),             cmocka_unit_test(channels),
         cmocka_unit_test(elementwise),  cmocka_unit_test(broadcasting),      cmocka_unit_test(slicing),
         cmocka_unit_test(upsampling),   cmocka_unit_test(matrices),          cmocka_unit_test(gaussians),

@@ -4,7 +4,7 @@
  * the same residue py = h % stride form an ordinary stride-1 convolution of dy with every stride-th tap, reversed:
  * taps ky = first + stride*a, a < n, reach dy row i + shift - a, where h = stride*i + py.
  * Reflect padding: the gradient of the padded input is computed whole and its border folded back. */
-#include "backend/cpu/conv.h"
+#include "backend/cpu/conv_halving.h"
 
 typedef struct axis_phase {
     int first, n; /* taps */
@@ -68,6 +68,10 @@ static void fold_plane(void *context, int m) {
 }
 
 void ISA(conv2d_grad_input)(const med_call *call) {
+    if (ISA(conv_halving_grad_fits)(call)) {
+        ISA(conv_halving_grad)(call);
+        return;
+    }
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
     med_shape s = call->out.shape;
     int h = (int)s.dim[2], w = (int)s.dim[3], planes = (int)(s.dim[0] * s.dim[1]);

@@ -4,8 +4,8 @@
  * position is one aligned vector per tap, dy is a scalar, and no sum across lanes is ever needed. When there are fewer
  * channels than lanes, a vector holds VL/CP neighbouring taps of a row. GO outputs x GT such vectors of dw stay in
  * registers over a whole strip.
- * 3x3 kernels mostly go by conv_winograd_weight.c instead. */
-#include "backend/cpu/conv_weight.h"
+ * 3x3 kernels mostly go by conv_winograd_weight.c instead, 4x4 with stride 2 by conv_halving_weight.c. */
+#include "backend/cpu/conv_halving.h"
 
 #if MED_VL == 16
 enum { GO = 8, GT = 3 };
@@ -156,6 +156,10 @@ void ISA(conv2d_grad_weight)(const med_call *call) {
 #endif
     if (ISA(conv_winograd_weight_fits)(call)) {
         ISA(conv_winograd_weight)(call);
+        return;
+    }
+    if (ISA(conv_halving_weight_fits)(call)) {
+        ISA(conv_halving_weight)(call);
         return;
     }
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;

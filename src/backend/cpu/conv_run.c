@@ -1,6 +1,6 @@
 /* conv_run.c: which way a dense convolution is computed, and statistics of its output. */
 #include <stdlib.h>
-#include "backend/cpu/conv.h"
+#include "backend/cpu/conv_halving.h"
 #include "engine/switches.h"
 
 /* One output would use one of OB accumulators of a tile. So OB rows of it take the place of outputs: their kernels are
@@ -41,6 +41,8 @@ void ISA(conv_run)(const conv_job *job) {
     int is_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
     if (is_on && ISA(conv_winograd7_fits)(job)) {
         ISA(conv_winograd7_run)(job);
+    } else if (ISA(conv_halving_fits)(job)) {
+        ISA(conv_halving_run)(job);
     } else if (has_few_outputs(job)) {
         for (int o = 0; o < job->outputs; o++) run_rows_as_outputs(job, o);
     } else {

@@ -1,5 +1,5 @@
 /* winograd.h: the transforms of F(4x4,3x3) on vectors (points 0, 1, -1, 2, -2, infinity; Lavin & Gray 2016), and of
- * F(4x4,4x4). */
+ * F(4x4,4x4), F(3x3,2x2). */
 #ifndef MED_CPU_WINOGRAD_H
 #define MED_CPU_WINOGRAD_H
 
@@ -164,6 +164,44 @@ INLINE void weight_grad_1d(const vf u[6], vf g[3]) {
     g[0] = u[0] * 0.25f + a + c * (1.0f / 24);
     g[1] = b + e * (1.0f / 12);
     g[2] = a + c * (1.0f / 6) + u[5];
+}
+
+/* ---- F(3x3,2x2): points 0, 1, -1, infinity ---- */
+
+INLINE void input_1d_2(const vf d[4], vf t[4]) {
+    t[0] = d[0] - d[2];
+    t[1] = d[1] + d[2];
+    t[2] = d[2] - d[1];
+    t[3] = d[3] - d[1];
+}
+
+INLINE void output_1d_2(const vf m[4], vf y[3]) {
+    vf sum = m[1] + m[2];
+    y[0] = m[0] + sum;
+    y[1] = m[1] - m[2];
+    y[2] = sum + m[3];
+}
+
+INLINE void weight_1d_2(vf g0, vf g1, vf t[4]) {
+    t[0] = g0;
+    t[1] = (g0 + g1) * 0.5f;
+    t[2] = (g0 - g1) * 0.5f;
+    t[3] = g1;
+}
+
+/* Three values of a gradient of the output to its points. */
+INLINE void output_grad_1d_2(const vf y[3], vf t[4]) {
+    vf sum = y[0] + y[2];
+    t[0] = y[0];
+    t[1] = sum + y[1];
+    t[2] = sum - y[1];
+    t[3] = y[2];
+}
+
+/* Gradient of two weights from that of their points. */
+INLINE void weight_grad_1d_2(const vf u[4], vf g[2]) {
+    g[0] = u[0] + (u[1] + u[2]) * 0.5f;
+    g[1] = (u[1] - u[2]) * 0.5f + u[3];
 }
 
 #endif
