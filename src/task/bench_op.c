@@ -1,4 +1,5 @@
-/* bench_op.c: time of the kernels at the layer shapes of the paper's network, 192 x 192, and their share of the FMA peak.
+/* bench_op.c: time of the kernels at the layer shapes of MMHVAE's paper preset and the largest of MM-GAN's, ResViT's and M2DN's,
+ * 192 x 192, and their share of the FMA peak.
  * Times are the least of several runs: other programs only make them longer. */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 typedef struct layer {
     int kernel, stride, inputs, outputs, size; /* outputs 0: depthwise; size of the input */
     med_pad_mode mode;
-    int count; /* forward, us -> 4 outputs */
+    int count; /* in MMHVAE, forward, us -> 4 outputs */
 } layer;
 
 static const layer layers[] = {
@@ -31,6 +32,17 @@ static const layer layers[] = {
     {3, 1, 128, 128, 3, 0, 2},
     {4, 2, 1, 64, 192, 0, 0},    {4, 2, 64, 128, 96, 0, 0},    {4, 2, 128, 256, 48, 0, 0},  {4, 2, 256, 256, 24, 0, 0}, /* discriminators */
     {4, 2, 256, 256, 12, 0, 0},  {4, 2, 256, 256, 6, 0, 0},
+    /* MM-GAN: down, and as gradients of inputs up */
+    {4, 2, 4, 64, 192, 0, 0},    {4, 2, 256, 512, 24, 0, 0},
+    {4, 2, 512, 512, 12, 0, 0},  {4, 2, 512, 512, 6, 0, 0},    {4, 2, 512, 1024, 12, 0, 0}, {4, 2, 256, 1024, 24, 0, 0},
+    {4, 2, 128, 512, 48, 0, 0},  {4, 2, 64, 256, 96, 0, 0},
+    /* ResViT */
+    {7, 1, 4, 64, 192, 1, 0},    {3, 2, 64, 128, 192, 0, 0},   {3, 2, 128, 256, 96, 0, 0},  {3, 1, 256, 256, 48, 1, 0},
+    {3, 2, 256, 512, 48, 0, 0},  {3, 2, 512, 1024, 24, 0, 0},  {1, 1, 1024, 768, 12, 0, 0}, {3, 1, 512, 256, 48, 0, 0},
+    {1, 1, 512, 256, 48, 0, 0},  {1, 1, 768, 3072, 12, 0, 0},  {7, 1, 64, 4, 192, 1, 0},
+    /* M2DN */
+    {3, 1, 128, 128, 96, 0, 0},  {3, 1, 256, 128, 96, 0, 0},   {1, 1, 256, 128, 96, 0, 0},  {3, 1, 128, 32, 96, 0, 0},
+    {3, 1, 32, 32, 192, 0, 0},   {3, 1, 32, 1, 192, 0, 0},
 };
 
 /* With one thread its processor time, which other programs cannot lengthen much; else time by the clock. */

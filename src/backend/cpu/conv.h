@@ -93,6 +93,10 @@ void ISA(conv_winograd_run)(const conv_job *job);
 int ISA(conv_winograd7_fits)(const conv_job *job);
 void ISA(conv_winograd7_run)(const conv_job *job);
 
+/* conv2d_grad_input as a matrix product and a scatter, for strides. */
+int ISA(conv_scatter_fits)(const med_call *call);
+void ISA(conv_scatter_run)(const med_call *call);
+
 /* A convolution is cut into at least this many tasks where its shape allows. */
 enum { CONV_TASKS = 8 };
 

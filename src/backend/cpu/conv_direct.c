@@ -1,7 +1,8 @@
 /* conv_direct.c: dense convolution as it is written: tiles over strips.
  *
  * Big planes: a task fills its own strip and computes all outputs from it. Few strips: strips are filled together first
- * (some channels a task), then outputs are shared among tasks; nothing is read through a prologue twice. */
+ * (some channels a task), then outputs are shared among tasks; nothing is read through a prologue twice. With one strip a
+ * task packs the weights it needs itself, and finds them in its L2. */
 #include <stdlib.h>
 #include "backend/cpu/conv.h"
 
@@ -12,6 +13,7 @@ typedef struct conv_context {
     conv_geometry g;
     int n_blocks, n_chunks; /* blocks of OB outputs; chunks of them, a task each */
     int n_fills;            /* tasks that fill one strip; 0: strips are private */
+    int n_packs;            /* blocks of weights packed beforehand: all, or none */
     int is_direct;          /* rows are whole vectors: tiles store into y */
     float *weights;         /* [n_blocks][channels][taps][OB] */
     float *strips;          /* [n][n_strips], when shared */
@@ -94,6 +96,7 @@ static void compute(const conv_context *c, int sample, int strip_index, int chun
     for (int b = chunk * c->n_blocks / c->n_chunks; b < (chunk + 1) * c->n_blocks / c->n_chunks; b++) {
         float bias[OB] = {0};
         int n_outputs = job->outputs - b * OB < OB ? job->outputs - b * OB : OB;
+        if (!c->n_packs) pack_block(c, b);
         if (job->bias) memcpy(bias, job->bias + b * OB, (size_t)n_outputs * sizeof *bias);
         float *y = job->y + sample * job->y_sample + b * OB * job->y_channel + first_row * job->y_row;
         conv_tile t = {strip, c->g.plane, c->g.channels, taps, c->g.tap, c->weights + (int64_t)b * c->g.channels * taps * OB,
@@ -115,11 +118,11 @@ static void private_task(void *context, int index) {
 /* Tasks before computing: blocks of weights, then pieces of the shared strips. */
 static void prepare_task(void *context, int index) {
     const conv_context *c = context;
-    if (index < c->n_blocks) {
+    if (index < c->n_packs) {
         pack_block(c, index);
         return;
     }
-    index -= c->n_blocks;
+    index -= c->n_packs;
     int strip_index = index / c->n_fills % c->g.n_strips, sample = index / c->n_fills / c->g.n_strips;
     int c0 = index % c->n_fills * FILL_CHANNELS, n = c->g.channels - c0 < FILL_CHANNELS ? c->g.channels - c0 : FILL_CHANNELS;
     float *strip = c->strips + (size_t)(sample * c->g.n_strips + strip_index) * ISA(conv_strip_floats)(&c->g);
@@ -152,7 +155,8 @@ void ISA(conv_direct_run)(const conv_job *job) {
         if (c.n_chunks > c.n_blocks) c.n_chunks = c.n_blocks;
         c.strips = med_scratch(SCRATCH_SHARED, (size_t)n_strips * ISA(conv_strip_floats)(&c.g) * sizeof *c.strips);
     }
-    int n_prepare = c.n_blocks + n_strips * c.n_fills;
+    c.n_packs = is_shared && n_strips == 1 ? 0 : c.n_blocks;
+    int n_prepare = c.n_packs + n_strips * c.n_fills;
     if (is_shared || n_weights > SMALL)
         med_parallel(n_prepare, prepare_task, &c);
     else

@@ -72,6 +72,10 @@ void ISA(conv2d_grad_input)(const med_call *call) {
         ISA(conv_halving_grad)(call);
         return;
     }
+    if (ISA(conv_scatter_fits)(call)) {
+        ISA(conv_scatter_run)(call);
+        return;
+    }
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
     med_shape s = call->out.shape;
     int h = (int)s.dim[2], w = (int)s.dim[3], planes = (int)(s.dim[0] * s.dim[1]);
