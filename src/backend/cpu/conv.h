@@ -4,7 +4,8 @@
  * numbered along rows of `pitch` (output width plus what the kernel overhangs); the input of tap t of channel c for
  * position p is strip[c * plane + tap[t] + p]. So a convolution is a sum over (channel, tap) of shifted vectors,
  * whatever kernel, stride and padding; positions behind the end of a row are computed and dropped.
- * With strides a strip is stored as stride_y*stride_x planes, one for each residue of row and column. */
+ * With strides a strip is stored as stride_y*stride_x planes, one for each residue of row and column. A flat strip has a
+ * plane for each column of the kernel instead: then rows of positions follow each other without anything between. */
 #ifndef MED_CPU_CONV_H
 #define MED_CPU_CONV_H
 
@@ -19,13 +20,14 @@ typedef struct conv_geometry {
     int pad_y, pad_x;          /* above and left; below and right: as far as the output reaches */
     int is_reflect;
     int ho, wo;                /* output */
+    int is_flat;
     int rows, n_strips;        /* output rows of a strip */
-    int pitch, phase_rows;
+    int pitch, phase_rows, phases_x, phase;
     ptrdiff_t plane;           /* floats of a channel in the strip */
     int tap[MAX_TAPS];
 } conv_geometry;
 
-/* Fill in what follows from the first six lines, with strips of at most `max_rows` rows and, where one row allows it,
+/* Fill in what follows from the first seven lines, with strips of at most `max_rows` rows and, where one row allows it,
  * `max_bytes`. */
 void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes);
 size_t ISA(conv_strip_floats)(const conv_geometry *g);
@@ -37,6 +39,8 @@ static inline int conv_strip_rows(const conv_geometry *g, int strip) {
  * prologue. Uses SCRATCH_ROWS. call->in[0] is the input, or with `call` NULL plain `x`. */
 void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const float *x, int sample, int c0, int n, int row,
                           float *strip);
+/* One channel's padded rows from `begin` to `end` of that strip. */
+void ISA(conv_strip_fill_rows)(const conv_geometry *g, const med_call *call, const float *x, int sample, int channel, int row, int begin, int end, float *plane);
 
 /* ---- many outputs from a strip ---- */
 
@@ -71,7 +75,7 @@ typedef struct weight_order {
 
 /* y[n, o, row, col] at y + n*y_sample + o*y_channel + row*y_row + col*y_col. */
 typedef struct conv_job {
-    conv_geometry g;      /* its first six lines */
+    conv_geometry g;      /* its first lines */
     const med_call *call; /* whose prologue input 0 is read through, or NULL */
     const float *x;
     int n, outputs;

@@ -1,10 +1,12 @@
 /* conv_strip.c: geometry of strips and filling them: padding, phases of the stride, prologue. */
 #include "backend/cpu/conv.h"
+#include "backend/cpu/vunary.h"
 
 void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes) {
-    int sy = g->stride_y, sx = g->stride_x, over_y = g->kh > 0 ? (g->kh - 1) / sy : 0, over_x = g->kw > 0 ? (g->kw - 1) / sx : 0;
+    int sy = g->stride_y, sx = g->stride_x, over_y = g->kh > 0 ? (g->kh - 1) / sy : 0, over_x = g->is_flat || g->kw == 0 ? 0 : (g->kw - 1) / sx;
+    g->phases_x = g->is_flat ? g->kw : sx;
     g->pitch = g->wo + over_x;
-    int64_t row_bytes = (int64_t)g->channels * sy * sx * g->pitch * (int)sizeof(float);
+    int64_t row_bytes = (int64_t)g->channels * sy * g->phases_x * g->pitch * (int)sizeof(float);
     int64_t fit = row_bytes ? max_bytes / row_bytes - over_y : max_rows;
     int rows = fit < 1 ? 1 : fit < max_rows ? (int)fit : max_rows;
     if (rows > g->ho) rows = g->ho;
@@ -12,12 +14,15 @@ void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes) {
     g->rows = (g->ho + g->n_strips - 1) / g->n_strips;
     g->n_strips = (g->ho + g->rows - 1) / g->rows;
     g->phase_rows = g->rows + over_y;
-    int phase = g->phase_rows * g->pitch;
+    /* Behind the rows of a phase: what a vector may reach over its row. */
+    g->phase = sx == 1 ? g->phase_rows * g->pitch : ((g->phase_rows * g->pitch + VL + 15) / 16 | 1) * 16;
     for (int y = 0; y < g->kh; y++)
-        for (int x = 0; x < g->kw; x++)
-            g->tap[y * g->kw + x] = (y % sy * sx + x % sx) * phase + y / sy * g->pitch + x / sx;
+        for (int x = 0; x < g->kw; x++) {
+            int column = x % g->phases_x;
+            g->tap[y * g->kw + x] = (y % sy * g->phases_x + column) * g->phase + y / sy * g->pitch + (x - column) / sx;
+        }
     /* An odd number of cache lines, so that channels do not share cache sets. */
-    g->plane = (((ptrdiff_t)phase * sy * sx + 15) / 16 | 1) * 16;
+    g->plane = (((ptrdiff_t)g->phase * sy * g->phases_x + 15) / 16 | 1) * 16;
 }
 
 size_t ISA(conv_strip_floats)(const conv_geometry *g) { return (size_t)g->channels * (size_t)g->plane + STRIP_SLACK; }
@@ -36,72 +41,125 @@ static int mirror(int p, int n, int is_reflect) {
 INLINE vf even_of(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(EVEN_LANE, 0)); }
 INLINE vf odd_of(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ODD_LANE, 0)); }
 
-/* Phases of a padded line, `step` floats apart, n columns each. The line may be read up to whole vectors. */
-static void split_line(const float *line, int s, int n, float *to, ptrdiff_t step) {
-    int j = 0;
-    if (s == 2)
-        for (; j < n; j += VL) {
-            vf a = vf_load(line + 2 * j), b = vf_load(line + 2 * j + VL);
-            vf_put(to, j, n, even_of(a, b));
-            vf_put(to + step, j, n, odd_of(a, b));
-        }
-    if (s == 4)
-        for (; j < n; j += VL) {
-            const float *p = line + 4 * j;
-            vf a = vf_load(p), b = vf_load(p + VL), c = vf_load(p + 2 * VL), d = vf_load(p + 3 * VL);
-            vf even_a = even_of(a, b), even_b = even_of(c, d), odd_a = odd_of(a, b), odd_b = odd_of(c, d);
-            vf_put(to, j, n, even_of(even_a, even_b));
-            vf_put(to + step, j, n, even_of(odd_a, odd_b));
-            vf_put(to + 2 * step, j, n, odd_of(even_a, even_b));
-            vf_put(to + 3 * step, j, n, odd_of(odd_a, odd_b));
-        }
-    for (; j < n; j++)
-        for (int x = 0; x < s; x++) to[x * step + j] = line[j * s + x];
+/* s vectors of consecutive columns to the s residues of columns. */
+INLINE void split_columns(vf v[4], int s) {
+    if (s == 2) {
+        vf even = even_of(v[0], v[1]);
+        v[1] = odd_of(v[0], v[1]);
+        v[0] = even;
+    } else if (s == 4) {
+        vf even_a = even_of(v[0], v[1]), even_b = even_of(v[2], v[3]), odd_a = odd_of(v[0], v[1]), odd_b = odd_of(v[2], v[3]);
+        v[0] = even_of(even_a, even_b);
+        v[1] = even_of(odd_a, odd_b);
+        v[2] = odd_of(even_a, even_b);
+        v[3] = odd_of(odd_a, odd_b);
+    }
 }
 
-/* `n` columns of the padded row. */
-static void fill_line(const conv_geometry *g, const channel_reader *reader, const float *row, int n, float *line) {
-    int first = g->pad_x > 0 ? g->pad_x : 0, skip = first - g->pad_x; /* negative padding skips columns */
-    int whole = g->w - skip < n - first ? g->w - skip : n - first;
-    if (whole < 0) whole = 0;
-    if (first > n) first = n;
-    if (reader) ISA(read_channel)(reader, row + skip, line + first, whole);
-    else memcpy(line + first, row + skip, (size_t)whole * sizeof *line);
-    int is_mirrored = g->is_reflect && g->pad_x > 0;
-    for (int x = 0; x < first; x++) line[x] = is_mirrored && 2 * first - x < first + whole ? line[2 * first - x] : 0;
-    int last = first + whole - 1;
-    for (int x = last + 1; x < n; x++) line[x] = is_mirrored && x - last <= g->pad_x && 2 * last - x >= first ? line[2 * last - x] : 0;
+/* How the columns of an input row lie in a row of a strip: residue k of the columns in the line `first[k]`, shifted, and where
+ * the strip is flat also in line `second[k]`. */
+typedef struct row_layout {
+    int pad, whole, held; /* columns: left of the input's, of the input, all; these are padded columns */
+    int pitch, phases, is_mirrored;
+    ptrdiff_t first[4], second[4], line; /* floats from a line to the next */
+} row_layout;
+
+static row_layout row_layout_of(const conv_geometry *g) {
+    int pad = g->pad_x > 0 ? g->pad_x : 0, held = (g->pitch - 1) * g->stride_x + g->phases_x;
+    row_layout l = {.pad = pad, .held = held, .whole = g->w - (pad - g->pad_x), .pitch = g->pitch, .phases = g->phases_x, .line = g->phase, .is_mirrored = g->is_reflect && pad > 0};
+    if (l.whole > held - pad) l.whole = held - pad;
+    if (l.whole < 0) l.whole = 0;
+    for (int k = 0; k < g->stride_x && k < 4; k++) {
+        int x = (k + pad) % g->stride_x, at = (k + pad) / g->stride_x;
+        l.first[k] = x * l.line + at;
+        l.second[k] = (x + g->stride_x) * l.line + at - 1;
+    }
+    return l;
+}
+
+/* Padded columns from `begin` to `end` that the input does not have: mirrored at its first and last, or zeros. */
+INLINE void fill_edge(const row_layout *l, float *to, int begin, int end, int s) {
+    for (int p = begin; p < end; p++) {
+        int last = l->pad + l->whole - 1, q = p < l->pad ? 2 * l->pad - p : 2 * last - p;
+        float value = 0;
+        if (l->is_mirrored && q >= l->pad && q <= last && p - last <= l->pad)
+            value = q / s < l->pitch ? to[q % s * l->line + q / s] : to[(q % s + s) * l->line + q / s - 1];
+        if (p / s < l->pitch) to[p % s * l->line + p / s] = value;
+        if (p >= s && p % s + s < l->phases) to[(p % s + s) * l->line + p / s - 1] = value;
+    }
+}
+INLINE void fill_edges(const row_layout *l, float *to, int s) {
+    fill_edge(l, to, 0, l->pad < l->held ? l->pad : l->held, s);
+    fill_edge(l, to, l->pad + l->whole, l->held, s);
+}
+
+/* A row of the input, read through norm, activation and scale, into a row of a strip: s vectors are read, split into
+ * residues, and stored into each line with those. A vector may reach over its row, into what is filled later. */
+INLINE void spread(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, float *to, int s) {
+    for (int i = 0; i < l->whole; i += s * VL) {
+        vf v[4];
+        UNROLL for (int k = 0; k < s; k++)
+            v[k] = i + k * VL < l->whole ? vf_read(reader, kind, vf_take(row, i + k * VL, l->whole)) : vf_all(0);
+        split_columns(v, s);
+        UNROLL for (int k = 0; k < s; k++) {
+            vf_store(to + l->first[k] + i / s, v[k]);
+            if ((k + l->pad) % s + s >= l->phases) continue;
+            if (i > 0 || k + l->pad >= s) vf_store(to + l->second[k] + i / s, v[k]);
+            else vf_store_range(to + l->second[k], v[k], 1, VL);
+        }
+    }
+    fill_edges(l, to, s);
+}
+
+/* The same without a stride. */
+INLINE void copy_row(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, float *to) {
+    for (int i = 0; i < l->whole; i += VL) vf_put(to + l->pad, i, l->whole, vf_read(reader, kind, vf_take(row, i, l->whole)));
+    fill_edges(l, to, 1);
+}
+
+/* The same with any stride, by way of a row of all columns. */
+static void copy_columns(const channel_reader *reader, const float *row, const row_layout *l, float *to, int s) {
+    float *all = med_scratch(SCRATCH_ROWS, (size_t)l->held * sizeof *all);
+    row_layout whole_row = *l;
+    whole_row.pitch = l->held;
+    whole_row.phases = 1;
+    ISA(read_channel)(reader, row, all + l->pad, l->whole);
+    fill_edges(&whole_row, all, 1);
+    for (int p = 0; p < l->held; p++) to[p % s * l->line + p / s] = all[p];
 }
 
 /* Padded rows of a strip that some output needs. */
 static int rows_needed(const conv_geometry *g) { return (g->rows - 1) * g->stride_y + g->kh; }
 
-static void fill_channel(const conv_geometry *g, const channel_reader *reader, const float *from, int top, float *plane, float *line) {
-    int sy = g->stride_y, sx = g->stride_x;
-    ptrdiff_t step = (ptrdiff_t)g->phase_rows * g->pitch;
-    for (int r = 0; r < g->phase_rows * sy; r++) {
-        float *to = plane + r % sy * sx * step + r / sy * g->pitch;
+INLINE void fill_rows(const conv_geometry *g, const channel_reader *reader, med_unary_kind kind, const float *from, int top, int begin, int end, float *plane) {
+    const channel_reader how = *reader; /* a copy that no store can change */
+    const row_layout layout = row_layout_of(g);
+    int sy = g->stride_y, s = g->stride_x, skip = g->pad_x < 0 ? -g->pad_x : 0; /* negative padding skips columns */
+    for (int r = begin; r < end; r++) {
+        float *to = plane + r % sy * g->phases_x * g->phase + r / sy * g->pitch;
         int y = r < rows_needed(g) ? mirror(top + r, g->h, g->is_reflect) : -1;
-        if (y < 0) {
-            for (int x = 0; x < sx; x++) memset(to + x * step, 0, (size_t)g->pitch * sizeof *to);
-        } else if (sx == 1) {
-            fill_line(g, reader, from + (int64_t)y * g->w, g->pitch, to);
-        } else {
-            fill_line(g, reader, from + (int64_t)y * g->w, g->pitch * sx, line);
-            split_line(line, sx, g->pitch, to, step);
-        }
+        const float *row = from + (int64_t)y * g->w + skip;
+        if (y < 0)
+            for (int x = 0; x < g->phases_x; x++) memset(to + x * g->phase, 0, (size_t)g->pitch * sizeof *to);
+        else if (s == 1) copy_row(&how, kind, row, &layout, to);
+        else if (s == 2) spread(&how, kind, row, &layout, to, 2);
+        else if (s == 4) spread(&how, kind, row, &layout, to, 4);
+        else copy_columns(reader, row, &layout, to, s);
     }
-    memset(plane + sy * sx * step, 0, (size_t)(g->plane - sy * sx * step) * sizeof *plane);
 }
 
-void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const float *x, int sample, int c0, int n, int row,
-                          float *strip) {
-    float *line = med_scratch(SCRATCH_ROWS, (size_t)(g->pitch * g->stride_x + 4 * VL) * sizeof *line);
-    for (int c = 0; c < n; c++) {
-        int64_t index = (int64_t)sample * g->channels + c0 + c;
-        channel_reader reader = {.is_plain = 1};
-        if (call) reader = ISA(channel_reader)(call, index);
-        fill_channel(g, reader.is_plain ? NULL : &reader, x + index * g->h * g->w, row * g->stride_y - g->pad_y, strip + c * g->plane, line);
+void ISA(conv_strip_fill_rows)(const conv_geometry *g, const med_call *call, const float *x, int sample, int channel, int row, int begin, int end, float *plane) {
+    int64_t index = (int64_t)sample * g->channels + channel;
+    channel_reader reader = call ? ISA(channel_reader)(call, index) : (channel_reader){.act = MED_UNARY_none, .rstd = 1, .scale = 1};
+    const float *from = x + index * g->h * g->w;
+    WITH_PROLOGUE_KIND(reader.act, fill_rows(g, &reader, KIND, from, row * g->stride_y - g->pad_y, begin, end, plane))
+}
+
+void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const float *x, int sample, int c0, int n, int row, float *strip) {
+    ptrdiff_t filled = (ptrdiff_t)g->phase * g->stride_y * g->phases_x;
+    for (int c = 0; c < n; c++, strip += g->plane) {
+        ISA(conv_strip_fill_rows)(g, call, x, sample, c0 + c, row, 0, g->phase_rows * g->stride_y, strip);
+        memset(strip + filled, 0, (size_t)(g->plane - filled) * sizeof *strip);
     }
-    if (c0 + n == g->channels) memset(strip + n * g->plane, 0, STRIP_SLACK * sizeof *strip);
+    if (c0 + n == g->channels) memset(strip, 0, STRIP_SLACK * sizeof *strip);
 }

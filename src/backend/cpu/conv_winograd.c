@@ -1,8 +1,8 @@
 /* conv_winograd.c: 3x3 stride-1 convolution by Winograd's F(4x4,3x3) (Lavin & Gray 2016): 36 instead of 144
  * multiplications for 4x4 outputs, 2e-6 relative error in float.
  *
- * The input of a tile is 6x6 pixels, tiles are 4 apart: so the strip of a convolution with kernel 6 and stride 4 has
- * each of the 36 pixels of neighbouring tiles side by side, and vectors run along tiles. A block of NV vectors:
+ * The input of a tile is 6x6 pixels, tiles are 4 apart: so the flat strip of a convolution with kernel 6 and stride 4 has
+ * each of the 36 pixels of neighbouring tiles side by side, and vectors run along tiles, row after row. A block of NV vectors:
  *   V[k][i] = B'dB of the tiles (prologue was applied when the strip was filled)
  *   M[k][o] = sum_i U[k][o][i] V[k][i], k < 36, by a kernel like that of conv_tile.c;  U = GgG' of the weights
  *   y = A'MA, columns interleaved again, junk dropped.
@@ -14,8 +14,8 @@
 enum {
     POINTS = 36,
     STRIP_BYTES = 640 << 10,
-    BLOCK_TILES = NV * VL,
-    GROUP = (160 << 10) / (POINTS * OB * BLOCK_TILES * 4), /* blocks of outputs whose M stays in L2 */
+    CHUNK = POINTS * POINT_STEP,           /* floats of V or M of OB channels at a block of tiles */
+    GROUP = (160 << 10) / (CHUNK * 4),     /* blocks of outputs whose M stays in L2 */
     FILL_CHANNELS = 8,
 };
 
@@ -67,53 +67,72 @@ static void weight_block(const winograd *w, int b, float *u) {
 
 /* ---- blocks of tiles ---- */
 
-static int strip_tiles(const winograd *w, int strip) { return (conv_strip_rows(&w->g, strip) - 1) * w->g.pitch + w->g.wo; }
+static int strip_tiles(const winograd *w, int strip) { return conv_strip_rows(&w->g, strip) * w->g.wo; }
 
-/* Blocks run along all tiles of a strip, through the junk behind its rows; where rows are whole vectors, along each row:
- * then nothing is junk and pixels are stored in place. */
 typedef struct tile_block { int first, nv; } tile_block;
-static int has_whole_rows(const winograd *w) { return w->g.wo % VL == 0; }
-static int blocks_of(int n_tiles) { return (n_tiles + BLOCK_TILES - 1) / BLOCK_TILES; }
-static int strip_blocks(const winograd *w, int strip) {
-    return has_whole_rows(w) ? conv_strip_rows(&w->g, strip) * blocks_of(w->g.wo) : blocks_of(strip_tiles(w, strip));
-}
+static int strip_blocks(const winograd *w, int strip) { return (strip_tiles(w, strip) + BLOCK_TILES - 1) / BLOCK_TILES; }
 static tile_block block_at(const winograd *w, int strip, int index) {
-    int per_row = has_whole_rows(w) ? blocks_of(w->g.wo) : INT32_MAX, at = index % per_row * BLOCK_TILES;
-    int n = ((has_whole_rows(w) ? w->g.wo : strip_tiles(w, strip)) - at + VL - 1) / VL;
-    return (tile_block){index / per_row * w->g.pitch + at, n < NV ? n : NV};
+    int first = index * BLOCK_TILES, n = (strip_tiles(w, strip) - first + VL - 1) / VL;
+    return (tile_block){first, n < NV ? n : NV};
 }
-/* Floats from a point to the next: one line more than a round number, so that points do not share cache sets. */
-static ptrdiff_t point_step(int channels) { return (ptrdiff_t)channels * BLOCK_TILES + 16; }
-static size_t block_floats(const winograd *w) { return POINTS * (size_t)point_step(w->g.channels); }
+static size_t block_floats(const winograd *w) { return (size_t)((w->g.channels + OB - 1) / OB) * CHUNK; }
 
-/* Four rows of the pixels of VL tiles to where they belong in a plane of y. */
-static void scatter(const winograd *w, const float *rows, int first, int first_row, int strip_rows, float *plane) {
+/* Where the pixels of VL tiles go in a plane of y, if all of them are there, each vector of a row of pixels in one row. */
+static int find_place(const winograd *w, int first, int strip, pixel_place *to) {
     const conv_job *job = w->job;
-    for (int n = VL; n > 0;) {
-        int ty = first / w->g.pitch, tx = first % w->g.pitch, run = w->g.pitch - tx < n ? w->g.pitch - tx : n;
+    int pixel_rows = job->g.ho - 4 * strip * w->g.rows;
+    to->row = job->y_row;
+    for (int q = 0, tile = first; q < 4; q++, tile += VL / 4)
+        to->at[q] = 4 * (tile / w->g.wo * to->row + tile % w->g.wo);
+    return w->g.wo % (VL / 4) == 0 && job->g.wo % 4 == 0 && first + VL <= strip_tiles(w, strip) && 4 * ((first + VL - 1) / w->g.wo + 1) <= pixel_rows;
+}
+
+/* Four rows of pixels of VL tiles, as far as they are there, to where they belong in a plane of y; their sums. */
+static void scatter(const winograd *w, const float *pixels, int first, int strip, float *plane, pixel_sums *sums) {
+    const conv_job *job = w->job;
+    int pixel_rows = job->g.ho - 4 * strip * w->g.rows, end = first + VL < strip_tiles(w, strip) ? first + VL : strip_tiles(w, strip);
+    for (int tile = first, run; tile < end; tile += run, pixels += 4 * run) {
+        int ty = tile / w->g.wo, tx = tile % w->g.wo;
+        run = w->g.wo - tx < end - tile ? w->g.wo - tx : end - tile;
         int columns = 4 * run < job->g.wo - 4 * tx ? 4 * run : job->g.wo - 4 * tx;
-        for (int r = 0; r < 4 && columns > 0 && ty < strip_rows && first_row + 4 * ty + r < job->g.ho; r++)
-            memcpy(plane + (4 * ty + r) * job->y_row + 4 * tx, rows + r * 4 * VL, (size_t)columns * sizeof *rows);
-        rows += 4 * run;
-        first += run;
-        n -= run;
+        for (int r = 0; r < 4 && 4 * ty + r < pixel_rows; r++)
+            for (int i = 0; i < columns; i += VL) {
+                vf v = vf_take(pixels + 4 * VL * r, i, columns);
+                vf_put(plane + (4 * ty + r) * job->y_row + 4 * tx, i, columns, v);
+                sums->sum += v;
+                sums->square += v * v;
+            }
     }
 }
 
-/* m[o] = sum_i u[i][o] v[i] for OB outputs and nv vectors of tiles. */
+/* Sum and sum of squares of an output over a strip, by lane. */
+typedef struct moments { vd sum[2], square[2]; } moments;
+
+static void add_sums(moments *to, const pixel_sums *sums) {
+    vd s[2], q[2];
+    vd_split(sums->sum, &s[0], &s[1]);
+    vd_split(sums->square, &q[0], &q[1]);
+    for (int h = 0; h < 2; h++) {
+        to->sum[h] += s[h];
+        to->square[h] += q[h];
+    }
+}
+
+/* m[o] = sum_i u[i][o] v[i] for OB outputs and nv vectors of tiles; v in chunks of OB channels. */
 INLINE void product_body(const float *v, const float *u, int channels, int nv, float *m) {
     vf acc[OB][NV];
     UNROLL for (int o = 0; o < OB; o++) {
         UNROLL for (int i = 0; i < nv; i++) acc[o][i] = vf_all(0);
     }
-    for (int c = channels; c > 0; c--, v += BLOCK_TILES, u += OB) {
-        vf in[NV];
-        UNROLL for (int i = 0; i < nv; i++) in[i] = vf_load(v + i * VL);
-        UNROLL for (int o = 0; o < OB; o++) {
-            vf weight = vf_all(u[o]);
-            UNROLL for (int i = 0; i < nv; i++) acc[o][i] += in[i] * weight;
+    for (; channels > 0; channels -= OB, v += CHUNK - OB * BLOCK_TILES)
+        for (int c = channels < OB ? channels : OB; c > 0; c--, v += BLOCK_TILES, u += OB) {
+            vf in[NV];
+            UNROLL for (int i = 0; i < nv; i++) in[i] = vf_load(v + i * VL);
+            UNROLL for (int o = 0; o < OB; o++) {
+                vf weight = vf_all(u[o]);
+                UNROLL for (int i = 0; i < nv; i++) acc[o][i] += in[i] * weight;
+            }
         }
-    }
     UNROLL for (int o = 0; o < OB; o++) {
         UNROLL for (int i = 0; i < nv; i++) vf_store(m + o * BLOCK_TILES + i * VL, acc[o][i]);
     }
@@ -124,66 +143,90 @@ static void product_1(const float *v, const float *u, int channels, float *m) { 
 
 static int group_begin(const winograd *w, int group) { return group * w->n_blocks / w->n_groups; }
 
+/* A task's memory besides V. */
+typedef struct outputs_memory {
+    float *m;
+    moments *of; /* of each output */
+} outputs_memory;
+
+static outputs_memory outputs_memory_of(const winograd *w) {
+    int blocks = (w->n_blocks + w->n_groups - 1) / w->n_groups;
+    size_t n_m = (size_t)blocks * CHUNK * sizeof(float), n_moments = (size_t)(w->n_blocks * OB) * sizeof(moments);
+    char *at = med_scratch(SCRATCH_OUT, n_m + n_moments);
+    memset(at + n_m, 0, n_moments);
+    return (outputs_memory){(float *)at, (moments *)(at + n_m)};
+}
+
 /* One group of outputs, whose U is given, at one block of tiles. */
-static void group_of_block(const winograd *w, const float *u, const float *v, int group, int sample, int strip, tile_block block, float *m) {
+static void group_of_block(const winograd *w, const float *u, const float *v, int group, int sample, int strip, tile_block block, outputs_memory memory) {
     const conv_job *job = w->job;
     int begin = group_begin(w, group), end = group_begin(w, group + 1);
-    ptrdiff_t v_point = point_step(w->g.channels), m_point = point_step((end - begin) * OB);
     for (int k = 0; k < POINTS; k++)
-        for (int b = begin; b < end; b++)
-            (block.nv == 3 ? product_3 : block.nv == 2 ? product_2 : product_1)(v + k * v_point, u + ((b - begin) * POINTS + k) * w->u_point,
-                                                                    w->g.channels, m + k * m_point + (b - begin) * OB * BLOCK_TILES);
-    int first_row = 4 * strip * w->g.rows, rows = conv_strip_rows(&w->g, strip);
+        for (int b = 0; b < end - begin; b++)
+            (block.nv == 3 ? product_3 : block.nv == 2 ? product_2 : product_1)(v + k * POINT_STEP, u + (b * POINTS + k) * w->u_point, w->g.channels,
+                                                                                memory.m + b * CHUNK + k * POINT_STEP);
+    static const pixel_place in_pixels = {{0, VL, 2 * VL, 3 * VL}, 4 * VL};
+    pixel_place place[NV];
+    int is_whole[NV];
+    for (int i = 0; i < block.nv; i++) is_whole[i] = find_place(w, block.first + i * VL, strip, &place[i]);
     float pixels[4 * 4 * VL];
     for (int o = begin * OB; o < end * OB && o < job->outputs; o++) {
-        float bias = job->bias ? job->bias[o] : 0, *plane = job->y + sample * job->y_sample + o * job->y_channel + first_row * job->y_row;
+        float bias = job->bias ? job->bias[o] : 0, *plane = job->y + sample * job->y_sample + o * job->y_channel + 4 * strip * w->g.rows * job->y_row;
+        pixel_sums sums = {vf_all(0), vf_all(0)}, unused = sums;
         for (int i = 0; i < block.nv; i++) {
-            const float *from = m + (o - begin * OB) * BLOCK_TILES + i * VL;
-            int tile = block.first + i * VL, ty = tile / w->g.pitch, tx = tile % w->g.pitch;
-            if (4 * (tx + VL) <= job->g.wo && ty < rows && first_row + 4 * ty + 4 <= job->g.ho) {
-                output_transform(from, m_point, bias, plane + 4 * ty * job->y_row + 4 * tx, job->y_row);
+            const float *from = memory.m + (o / OB - begin) * CHUNK + o % OB * BLOCK_TILES + i * VL;
+            if (is_whole[i]) {
+                output_transform_even(from, bias, plane, &place[i], &sums);
+                output_transform_odd(from, bias, plane, &place[i], &sums);
             } else {
-                output_transform(from, m_point, bias, pixels, 4 * VL);
-                scatter(w, pixels, tile, first_row, rows, plane);
+                output_transform_even(from, bias, pixels, &in_pixels, &unused);
+                output_transform_odd(from, bias, pixels, &in_pixels, &unused);
+                scatter(w, pixels, block.first + i * VL, strip, plane, &sums);
             }
         }
+        if (w->parts) add_sums(&memory.of[o], &sums);
     }
 }
 
-/* V of channels c0 .. c0+n-1 of one block; `strip` starts with c0. */
-static void transform_block(const winograd *w, const float *strip, int c0, int n, tile_block b, float *v) {
-    for (int c = 0; c < n; c++)
-        for (int i = 0; i < b.nv; i++)
-            input_transform(strip + c * w->g.plane + b.first + i * VL, w->g.tap, v + (c0 + c) * BLOCK_TILES + i * VL,
-                            point_step(w->g.channels));
+/* V of one channel at one block; the plane of its strip. */
+static void transform_block(const winograd *w, const float *plane, int channel, tile_block b, float *v) {
+    v += channel / OB * CHUNK + channel % OB * BLOCK_TILES;
+    for (int i = 0; i < b.nv; i++) {
+        input_transform_above(plane + b.first + i * VL, w->g.tap, v + i * VL);
+        input_transform_below(plane + b.first + i * VL, w->g.tap, v + i * VL);
+    }
 }
 
-static float *m_scratch(const winograd *w) {
-    int blocks = (w->n_blocks + w->n_groups - 1) / w->n_groups;
-    return med_scratch(SCRATCH_OUT, POINTS * (size_t)point_step(blocks * OB) * sizeof(float));
+/* The moments of a strip, which start anew, to the parts of its outputs from group `begin` to `end`. */
+static void write_parts(const winograd *w, int begin, int end, int sample, int strip, moments *of) {
+    for (int o = begin * OB; w->parts && o < end * OB && o < w->job->outputs; o++) {
+        double *part = w->parts + (((int64_t)sample * w->job->outputs + o) * w->g.n_strips + strip) * 2;
+        part[0] = vd_sum(of[o].sum[0] + of[o].sum[1]);
+        part[1] = vd_sum(of[o].square[0] + of[o].square[1]);
+        of[o] = (moments){{{0}, {0}}, {{0}, {0}}};
+    }
 }
 
-static void add_parts(const winograd *w, int begin, int end, int sample, int strip) {
-    int row = 4 * strip * w->g.rows, rows = 4 * conv_strip_rows(&w->g, strip);
-    if (rows > w->job->g.ho - row) rows = w->job->g.ho - row;
-    for (int o = begin; o < end && o < w->job->outputs; o++)
-        ISA(conv_parts_add)(w->job, w->parts, w->g.n_strips, sample, o, strip, row, rows);
-}
-
+/* Rows of a strip are read when a block of tiles needs them, and transformed while they are in L1. */
 static void private_task(void *context, int index) {
     const winograd *w = context;
-    int sample = index / w->g.n_strips, strip_index = index % w->g.n_strips;
+    int sample = index / w->g.n_strips, strip_index = index % w->g.n_strips, row = strip_index * w->g.rows, n_filled = 0;
     size_t n_strip = (ISA(conv_strip_floats)(&w->g) + 15) / 16 * 16;
     float *strip = med_scratch(SCRATCH_STRIP, (n_strip + block_floats(w)) * sizeof *strip), *v = strip + n_strip;
-    float *m = m_scratch(w);
-    ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, 0, w->g.channels, strip_index * w->g.rows, strip);
+    outputs_memory memory = outputs_memory_of(w);
     for (int k = 0; k < strip_blocks(w, strip_index); k++) {
         tile_block b = block_at(w, strip_index, k);
-        transform_block(w, strip, 0, w->g.channels, b, v);
+        int last = b.first + b.nv * VL < strip_tiles(w, strip_index) ? b.first + b.nv * VL : strip_tiles(w, strip_index);
+        int n_needed = 4 * ((last - 1) / w->g.wo) + 6;
+        for (int c = 0; c < w->g.channels; c++) {
+            ISA(conv_strip_fill_rows)(&w->g, w->job->call, w->job->x, sample, c, row, n_filled, n_needed, strip + c * w->g.plane);
+            transform_block(w, strip + c * w->g.plane, c, b, v);
+        }
+        n_filled = n_needed;
         for (int group = 0; group < w->n_groups; group++)
-            group_of_block(w, w->u + group_begin(w, group) * POINTS * w->u_point, v, group, sample, strip_index, b, m);
+            group_of_block(w, w->u + group_begin(w, group) * POINTS * w->u_point, v, group, sample, strip_index, b, memory);
     }
-    add_parts(w, 0, w->job->outputs, sample, strip_index);
+    write_parts(w, 0, w->n_blocks, sample, strip_index, memory.of);
 }
 
 static int max_tile_blocks(const winograd *w) { return strip_blocks(w, 0); }
@@ -197,26 +240,28 @@ static void weight_task(void *context, int b) {
 static void fill_task(void *context, int index) {
     const winograd *w = context;
     int strip_index = index / w->n_fills % w->g.n_strips, sample = index / w->n_fills / w->g.n_strips;
-    int c0 = index % w->n_fills * FILL_CHANNELS, n = w->g.channels - c0 < FILL_CHANNELS ? w->g.channels - c0 : FILL_CHANNELS;
-    float *strip = med_scratch(SCRATCH_STRIP, ((size_t)(n * w->g.plane) + STRIP_SLACK) * sizeof *strip);
-    ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, c0, n, strip_index * w->g.rows, strip);
+    int begin = index % w->n_fills * FILL_CHANNELS, end = begin + FILL_CHANNELS < w->g.channels ? begin + FILL_CHANNELS : w->g.channels;
+    float *plane = med_scratch(SCRATCH_STRIP, ((size_t)w->g.plane + STRIP_SLACK) * sizeof *plane);
     float *v = w->v + (size_t)((sample * w->g.n_strips + strip_index) * max_tile_blocks(w)) * block_floats(w);
-    for (int k = 0; k < strip_blocks(w, strip_index); k++, v += block_floats(w))
-        transform_block(w, strip, c0, n, block_at(w, strip_index, k), v);
+    for (int c = begin; c < end; c++) {
+        ISA(conv_strip_fill)(&w->g, w->job->call, w->job->x, sample, c, 1, strip_index * w->g.rows, plane);
+        for (int k = 0; k < strip_blocks(w, strip_index); k++) transform_block(w, plane, c, block_at(w, strip_index, k), v + k * block_floats(w));
+    }
 }
 
 /* A group of outputs everywhere. */
 static void group_task(void *context, int group) {
     const winograd *w = context;
     int begin = group_begin(w, group), end = group_begin(w, group + 1);
-    float *u = med_scratch(SCRATCH_STRIP, (size_t)((end - begin) * POINTS) * (size_t)w->u_point * sizeof *u), *m = m_scratch(w);
+    float *u = med_scratch(SCRATCH_STRIP, (size_t)((end - begin) * POINTS) * (size_t)w->u_point * sizeof *u);
+    outputs_memory memory = outputs_memory_of(w);
     for (int b = begin; b < end; b++) weight_block(w, b, u + (b - begin) * POINTS * w->u_point);
     for (int s = 0; s < w->job->n * w->g.n_strips; s++) {
         int sample = s / w->g.n_strips, strip = s % w->g.n_strips;
         const float *v = w->v + (size_t)(s * max_tile_blocks(w)) * block_floats(w);
         for (int k = 0; k < strip_blocks(w, strip); k++, v += block_floats(w))
-            group_of_block(w, u, v, group, sample, strip, block_at(w, strip, k), m);
-        add_parts(w, begin * OB, end * OB, sample, strip);
+            group_of_block(w, u, v, group, sample, strip, block_at(w, strip, k), memory);
+        write_parts(w, begin, end, sample, strip, memory.of);
     }
 }
 
@@ -249,6 +294,7 @@ void ISA(conv_winograd_run)(const conv_job *job) {
     winograd w = {.job = job, .g = job->g, .n_blocks = (job->outputs + OB - 1) / OB};
     w.g.kh = w.g.kw = 6;
     w.g.stride_y = w.g.stride_x = 4;
+    w.g.is_flat = 1;
     w.g.ho = (job->g.ho + 3) / 4;
     w.g.wo = (job->g.wo + 3) / 4;
     int max_rows = w.g.ho > 16 ? (w.g.ho + CONV_TASKS - 1) / CONV_TASKS : w.g.ho;

@@ -45,6 +45,17 @@ INLINE void vf_store_n(float *p, vf v, int n) {
 #endif
 }
 
+/* Elements first .. end-1 of v to their places at p. */
+INLINE void vf_store_range(float *p, vf v, int first, int end) {
+    if (first >= end) return;
+#if MED_VL == 16
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << end) - (1u << first)), (__m512)v);
+#else
+    if (end - first == VL) vf_store(p, v);
+    else memcpy(p + first, (const float *)&v + first, (size_t)(end - first) * sizeof *p);
+#endif
+}
+
 /* The vector at i of an array that ends at `end`, whole or cut. */
 INLINE vf vf_take(const float *p, int64_t i, int64_t end) {
     return end - i >= VL ? vf_load(p + i) : vf_load_n(p + i, (int)(end - i));
@@ -78,15 +89,6 @@ INLINE vf vf_at_most(vf x, float limit) {
     return (vf)_mm256_min_ps((__m256)vf_all(limit), (__m256)x);
 #else
     return vf_select(x > limit, vf_all(limit), x);
-#endif
-}
-/* 1/x where both are normal floats. */
-INLINE vf vf_reciprocal(vf x) {
-#if MED_VL == 16 /* half the time of a division */
-    vf r = (vf)_mm512_rcp14_ps((__m512)x);
-    return r * (2.0f - x * r);
-#else
-    return 1.0f / x;
 #endif
 }
 INLINE vf vf_abs(vf a) { return (vf)((vi)a & 0x7fffffff); }

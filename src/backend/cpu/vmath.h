@@ -24,7 +24,7 @@ INLINE vf vf_round(vf x) {
 /* 2^(x * log2_base), x clamped to where the result is a normal float: 2^n * 2^f, n whole, |f| <= 1/2; the minimax
  * polynomial of 2^f with constant 1 is good to 9e-8. */
 INLINE vf vf_power(vf x, float least, float most, float log2_base) {
-    /* AVX-512 scales down to 0 by itself; what is too large must stay finite, for reciprocals. */
+    /* AVX-512 scales down to 0 by itself; what is too large must stay finite. */
     if (VL < 16 || log2_base < 0) x = vf_at_least(x, least);
     if (VL < 16 || log2_base > 0) x = vf_at_most(x, most);
     vf n = vf_round(x * log2_base);
@@ -41,7 +41,9 @@ INLINE vf vf_power(vf x, float least, float most, float log2_base) {
 
 INLINE vf vf_exp(vf x) { return vf_select(x > 88.3f, vf_all(__builtin_inff()), vf_power(x, -87.3f, 88.3f, LOG2_E)); }
 
-INLINE vf vf_sigmoid(vf x) { return vf_reciprocal(1.0f + vf_power(x, -87.3f, 87.3f, -LOG2_E)); }
+/* Division: beside the multiply-adds it is cheaper than an estimate and Newton's step among them. */
+INLINE vf vf_sigmoid(vf x) { return 1.0f / (1.0f + vf_power(x, -87.3f, 87.3f, -LOG2_E)); }
+INLINE vf vf_silu(vf x) { return x / (1.0f + vf_power(x, -87.3f, 87.3f, -LOG2_E)); }
 
 INLINE vf vf_tanh(vf x) {
     vf z = x * x, size = vf_abs(x);
@@ -51,14 +53,14 @@ INLINE vf vf_tanh(vf x) {
     p = p * z + 1.33314422036e-1f;
     p = p * z - 3.33332819422e-1f;
     p = p * z * x + x;
-    vf far = 1.0f - 2.0f * vf_reciprocal(vf_power(2.0f * size, 0.0f, 87.3f, LOG2_E) + 1.0f);
+    vf far = 1.0f - 2.0f / (vf_power(2.0f * size, 0.0f, 87.3f, LOG2_E) + 1.0f);
     far = (vf)((vi)far | ((vi)x & INT32_MIN));
     return vf_select(size < 0.625f, p, far);
 }
 
 /* The normal distribution function, within 2e-7: (1 + erf(x / sqrt(2))) / 2 by formula 7.1.26 of Abramowitz & Stegun. */
 INLINE vf vf_normal_below(vf x) {
-    vf size = vf_abs(x) * 0.707106781f, t = vf_reciprocal(1.0f + 0.3275911f * size), p = vf_all(1.061405429f);
+    vf size = vf_abs(x) * 0.707106781f, t = 1.0f / (1.0f + 0.3275911f * size), p = vf_all(1.061405429f);
     p = p * t - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;

@@ -2,12 +2,13 @@
 #ifndef MED_CPU_VUNARY_H
 #define MED_CPU_VUNARY_H
 
+#include "backend/cpu/kernels.h"
 #include "backend/cpu/vmath.h"
 #include "engine/node.h"
 
 INLINE vf vf_value(med_unary_kind kind, vf x, float p) {
     switch (kind) {
-    case MED_UNARY_silu: return x * vf_sigmoid(x);
+    case MED_UNARY_silu: return vf_silu(x);
     case MED_UNARY_relu: return vf_select(x > 0.0f, x, vf_all(0));
     case MED_UNARY_leaky_relu: return vf_select(x > 0.0f, x, x * p);
     case MED_UNARY_gelu: return x * vf_normal_below(x);
@@ -62,5 +63,17 @@ INLINE vf vf_slope(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_soft_clamp: { const med_unary_kind KIND = MED_UNARY_soft_clamp; STATEMENT; } break;                 \
     case MED_UNARY_none: { const med_unary_kind KIND = MED_UNARY_none; STATEMENT; } break;                             \
     }
+
+/* The same for kinds that prologues have (rewrite.c). */
+#define WITH_PROLOGUE_KIND(kind, STATEMENT)                                                                            \
+    switch (kind) {                                                                                                    \
+    case MED_UNARY_silu: { const med_unary_kind KIND = MED_UNARY_silu; STATEMENT; } break;                             \
+    case MED_UNARY_relu: { const med_unary_kind KIND = MED_UNARY_relu; STATEMENT; } break;                             \
+    case MED_UNARY_leaky_relu: { const med_unary_kind KIND = MED_UNARY_leaky_relu; STATEMENT; } break;                 \
+    default: { const med_unary_kind KIND = MED_UNARY_none; med_assert((kind) == MED_UNARY_none); STATEMENT; } break;   \
+    }
+
+/* A vector of a channel as its reader sees it; kind is the reader's. */
+INLINE vf vf_read(const channel_reader *r, med_unary_kind kind, vf x) { return vf_value(kind, (x - r->mean) * r->rstd, r->param) * r->scale; }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef MED_CPU_WINOGRAD_H
 #define MED_CPU_WINOGRAD_H
 
-#include "backend/cpu/vec.h"
+#include "backend/cpu/conv.h"
 
 INLINE void input_1d(const vf d[6], vf t[6]) {
     vf a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
@@ -23,50 +23,80 @@ INLINE void output_1d(const vf m[6], vf y[4]) {
     y[3] = b + 8 * e + m[5];
 }
 
-/* V of one channel at VL tiles. */
-static inline void input_transform(const float *x, const int *tap, float *v, ptrdiff_t v_point) {
-    vf half[6][6];
+/* Tiles of a block, and floats from a point to the next in V and M of OB channels at one: a constant, so that addresses in
+ * the transforms are; an odd number of cache lines, so that points do not share cache sets. */
+enum { BLOCK_TILES = NV * VL, POINT_STEP = ((OB * BLOCK_TILES + 15) / 16 | 1) * 16 };
+
+/* Three rows of V of one channel at VL tiles: each half of the points needs five of the six rows and columns, and fits into
+ * the registers between the two directions. */
+INLINE void input_half(const float *x, const int *tap, int first, float *v) {
+    vf between[3][6];
     UNROLL for (int c = 0; c < 6; c++) {
         vf d[6], t[6];
-        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(x + tap[r * 6 + c]);
+        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(x + tap[c] + tap[6 * r]);
         input_1d(d, t);
-        UNROLL for (int r = 0; r < 6; r++) half[r][c] = t[r];
+        UNROLL for (int r = 0; r < 3; r++) between[r][c] = t[first + r];
     }
-    UNROLL for (int r = 0; r < 6; r++) {
+    UNROLL for (int r = 0; r < 3; r++) {
         vf t[6];
-        input_1d(half[r], t);
-        UNROLL for (int c = 0; c < 6; c++) vf_store(v + (r * 6 + c) * v_point, t[c]);
+        input_1d(between[r], t);
+        UNROLL for (int c = 0; c < 6; c++) vf_store(v + ((first + r) * 6 + c) * POINT_STEP, t[c]);
     }
 }
+static __attribute__((noinline, unused)) void input_transform_above(const float *x, const int *tap, float *v) { input_half(x, tap, 0, v); }
+static __attribute__((noinline, unused)) void input_transform_below(const float *x, const int *tap, float *v) { input_half(x, tap, 3, v); }
 
 #define ZIP_LOW(l, s) ((l) / 2 + (l) % 2 * VL)
 #define ZIP_HIGH(l, s) ((l) / 2 + (l) % 2 * VL + VL / 2)
 INLINE vf zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_LOW, 0)); }
 INLINE vf zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, LANES(ZIP_HIGH, 0)); }
 
-/* A row of 4*VL pixels from the four columns of VL tiles. */
-INLINE void store_row(const vf t[4], float bias, float *y) {
-    vf a = zip_low(t[0], t[2]) + bias, b = zip_low(t[1], t[3]) + bias, c = zip_high(t[0], t[2]) + bias, d = zip_high(t[1], t[3]) + bias;
-    vf_store(y, zip_low(a, b));
-    vf_store(y + VL, zip_high(a, b));
-    vf_store(y + 2 * VL, zip_low(c, d));
-    vf_store(y + 3 * VL, zip_high(c, d));
+/* A row of 4*VL pixels from the four columns of VL tiles, a vector each at at[0..3]. */
+INLINE void store_row(const vf t[4], float *y, const ptrdiff_t at[4]) {
+    vf a = zip_low(t[0], t[2]), b = zip_low(t[1], t[3]), c = zip_high(t[0], t[2]), d = zip_high(t[1], t[3]);
+    vf_store(y + at[0], zip_low(a, b));
+    vf_store(y + at[1], zip_high(a, b));
+    vf_store(y + at[2], zip_low(c, d));
+    vf_store(y + at[3], zip_high(c, d));
 }
 
-/* Four rows of 4*VL pixels from M of one output at VL tiles. */
-static __attribute__((noinline, unused)) void output_transform(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
-    vf half[4][6];
+/* Where rows of pixels of VL tiles go: vectors at at[0..3] of a row; rows `row` apart. */
+typedef struct pixel_place {
+    ptrdiff_t at[4], row;
+} pixel_place;
+
+/* Sums of pixels and their squares, by lane. */
+typedef struct pixel_sums {
+    vf sum, square;
+} pixel_sums;
+
+/* Rows `first` and first + 2 of the pixels of VL tiles from M of one output: those two need five rows of M. */
+INLINE void output_half(const float *m, int first, float bias, float *y, const pixel_place *to, pixel_sums *sums) {
+    vf between[2][6], sum = vf_all(0), square = vf_all(0);
     UNROLL for (int c = 0; c < 6; c++) {
         vf d[6], t[4];
-        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(m + (r * 6 + c) * m_point);
+        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(m + (r * 6 + c) * POINT_STEP);
         output_1d(d, t);
-        UNROLL for (int r = 0; r < 4; r++) half[r][c] = t[r];
+        UNROLL for (int r = 0; r < 2; r++) between[r][c] = t[first + 2 * r];
     }
-    UNROLL for (int r = 0; r < 4; r++) {
+    UNROLL for (int r = 0; r < 2; r++) {
         vf t[4];
-        output_1d(half[r], t);
-        store_row(t, bias, y + r * y_row);
+        output_1d(between[r], t);
+        UNROLL for (int c = 0; c < 4; c++) {
+            t[c] += bias;
+            sum += t[c];
+            square += t[c] * t[c];
+        }
+        store_row(t, y + (first + 2 * r) * to->row, to->at);
     }
+    sums->sum += sum;
+    sums->square += square;
+}
+static __attribute__((noinline, unused)) void output_transform_even(const float *m, float bias, float *y, const pixel_place *to, pixel_sums *sums) {
+    output_half(m, 0, bias, y, to, sums);
+}
+static __attribute__((noinline, unused)) void output_transform_odd(const float *m, float bias, float *y, const pixel_place *to, pixel_sums *sums) {
+    output_half(m, 1, bias, y, to, sums);
 }
 
 /* ---- F(4x4,4x4): points 0, 1, -1, 2, -2, -1/2, infinity ---- */
@@ -122,6 +152,7 @@ static inline void input_transform_4x4(const float *x, const int *tap, float *v,
 }
 
 static __attribute__((noinline, unused)) void output_transform_4x4(const float *m, ptrdiff_t m_point, float bias, float *y, ptrdiff_t y_row) {
+    static const ptrdiff_t in_a_row[4] = {0, VL, 2 * VL, 3 * VL};
     vf half[4][7];
     UNROLL for (int c = 0; c < 7; c++) {
         vf d[7], t[4];
@@ -132,7 +163,8 @@ static __attribute__((noinline, unused)) void output_transform_4x4(const float *
     UNROLL for (int r = 0; r < 4; r++) {
         vf t[4];
         output_1d_4(half[r], t);
-        store_row(t, bias, y + r * y_row);
+        UNROLL for (int c = 0; c < 4; c++) t[c] += bias;
+        store_row(t, y + r * y_row, in_a_row);
     }
 }
 
