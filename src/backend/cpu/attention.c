@@ -5,7 +5,13 @@
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/vmath.h"
 
-enum { QUERIES = 4, COLUMNS = 4 };
+enum { COLUMNS = 3 };
+#if MED_VL == 16
+enum { QUERIES = 8 }; /* 8 x 3 sums stay in registers */
+#else
+enum { QUERIES = 4 };
+#endif
+enum { CHANNELS = VL / QUERIES }; /* whose dot products with the queries are added up together */
 
 typedef struct head {
     const float *q, *k, *v;
@@ -21,31 +27,34 @@ static head head_of(const med_call *c, int64_t h) {
     return (head){c->in[0].f32 + at, c->in[1].f32 + at, c->in[2].f32 + at, d, tokens, stride_of(tokens)};
 }
 
-/* to[r][j] = scale * sum_c a[c][first + r] * b[c][j], r below QUERIES (those beyond the last query repeat it). */
-static void products(const head *t, const float *a, const float *b, int64_t first, float scale, float *to) {
-    int64_t query[QUERIES];
-    for (int r = 0; r < QUERIES; r++) query[r] = first + r < t->tokens ? first + r : t->tokens - 1;
-    for (int64_t j = 0; j < t->tokens; j += COLUMNS * VL) {
-        vf sum[QUERIES][COLUMNS] = {{{0}}};
-        int n_columns = (int)((t->tokens - j + VL - 1) / VL), is_whole = t->tokens - j >= COLUMNS * VL;
-        if (n_columns > COLUMNS) n_columns = COLUMNS;
-        for (int64_t c = 0; c < t->d; c++) {
-            const float *row = b + c * t->tokens, *x = a + c * t->tokens;
-            if (is_whole) {
-                UNROLL for (int v = 0; v < COLUMNS; v++) {
-                    vf y = vf_load(row + j + v * VL);
-                    UNROLL for (int r = 0; r < QUERIES; r++) sum[r][v] += y * x[query[r]];
-                }
-            } else {
-                for (int v = 0; v < n_columns; v++) {
-                    vf y = vf_take(row, j + v * VL, t->tokens);
-                    UNROLL for (int r = 0; r < QUERIES; r++) sum[r][v] += y * x[query[r]];
-                }
-            }
-        }
-        for (int r = 0; r < QUERIES; r++)
-            for (int v = 0; v < n_columns; v++) vf_store(to + r * t->stride + j + v * VL, sum[r][v] * scale);
+/* to[r][j] = scale * sum_c a[c][first + r] * b[c][j] for nv vectors of columns from j on; is_cut: the last is not whole. */
+INLINE void products_body(const head *t, const float *a, const float *b, const int64_t *query, int64_t j, int nv, int is_cut, float scale, float *to) {
+    vf sum[QUERIES][COLUMNS];
+    UNROLL for (int r = 0; r < QUERIES; r++) {
+        UNROLL for (int v = 0; v < nv; v++) sum[r][v] = vf_all(0);
     }
+    const float *row = b + j;
+    for (int64_t c = 0; c < t->d; c++, row += t->tokens, a += t->tokens) {
+        vf y[COLUMNS];
+        UNROLL for (int v = 0; v < nv; v++)
+            y[v] = is_cut && v == nv - 1 ? vf_load_n(row + v * VL, (int)(t->tokens - j) - v * VL) : vf_load(row + v * VL);
+        UNROLL for (int r = 0; r < QUERIES; r++) {
+            vf x = vf_all(a[query[r]]);
+            UNROLL for (int v = 0; v < nv; v++) sum[r][v] += y[v] * x;
+        }
+    }
+    UNROLL for (int r = 0; r < QUERIES; r++) {
+        UNROLL for (int v = 0; v < nv; v++) vf_store(to + r * t->stride + j + v * VL, sum[r][v] * scale);
+    }
+}
+
+/* All columns, for r below QUERIES (those beyond the last query repeat it). */
+static void products(const head *t, const float *a, const float *b, int64_t first, float scale, float *to) {
+    int64_t query[QUERIES], j = 0;
+    for (int r = 0; r < QUERIES; r++) query[r] = first + r < t->tokens ? first + r : t->tokens - 1;
+    for (; j + COLUMNS * VL <= t->tokens; j += COLUMNS * VL) products_body(t, a, b, query, j, COLUMNS, 0, scale, to);
+    for (; j + VL <= t->tokens; j += VL) products_body(t, a, b, query, j, 1, 0, scale, to);
+    if (j < t->tokens) products_body(t, a, b, query, j, 1, 1, scale, to);
 }
 
 static float sum_of(vf v) {
@@ -76,16 +85,31 @@ static void weights_of(const head *t, int64_t first, float *p) {
     for (int r = 0; r < QUERIES; r++) softmax(p + r * t->stride, t->tokens, t->stride);
 }
 
+/* Sums of all lanes of each of VL vectors. */
+INLINE vf sums_of(vf v[VL]) {
+    vf_transpose(v);
+    vf sum = v[0];
+    UNROLL for (int i = 1; i < VL; i++) sum += v[i];
+    return sum;
+}
+
 /* to[c][first + r] = sum_j p[r][j] * b[c][j] */
 static void dots(const head *t, const float *p, const float *b, int64_t first, float *to) {
     int n = t->tokens - first < QUERIES ? (int)(t->tokens - first) : QUERIES;
-    for (int64_t c = 0; c < t->d; c++) {
-        vf sum[QUERIES] = {{0}};
+    for (int64_t c = 0; c < t->d; c += CHANNELS) {
+        vf sum[VL] = {{0}};
+        const float *row[CHANNELS];
+        for (int k = 0; k < CHANNELS; k++) row[k] = b + (c + k < t->d ? c + k : t->d - 1) * t->tokens;
         for (int64_t j = 0; j < t->tokens; j += VL) {
-            vf y = vf_take(b + c * t->tokens, j, t->tokens);
-            UNROLL for (int r = 0; r < QUERIES; r++) sum[r] += y * vf_load(p + r * t->stride + j);
+            vf x[QUERIES];
+            UNROLL for (int r = 0; r < QUERIES; r++) x[r] = vf_load(p + r * t->stride + j);
+            UNROLL for (int k = 0; k < CHANNELS; k++) {
+                vf y = vf_take(row[k], j, t->tokens);
+                UNROLL for (int r = 0; r < QUERIES; r++) sum[k * QUERIES + r] += y * x[r];
+            }
         }
-        for (int r = 0; r < n; r++) to[c * t->tokens + first + r] = sum_of(sum[r]);
+        vf all = sums_of(sum);
+        for (int k = 0; k < CHANNELS && c + k < t->d; k++) memcpy(to + (c + k) * t->tokens + first, (float *)&all + k * QUERIES, (size_t)n * sizeof *to);
     }
 }
 

@@ -73,6 +73,13 @@ typedef struct weight_order {
     int tap[MAX_TAPS];
 } weight_order;
 
+/* Weights of an output lie in the order in which they are used: input by input, tap by tap. */
+static inline int conv_is_consecutive(const weight_order *order, int taps) {
+    int is_so = order->input == taps;
+    for (int t = 0; t < taps && is_so; t++) is_so = order->tap[t] == t;
+    return is_so;
+}
+
 /* y[n, o, row, col] at y + n*y_sample + o*y_channel + row*y_row + col*y_col. */
 typedef struct conv_job {
     conv_geometry g;      /* its first lines */
@@ -94,6 +101,8 @@ void ISA(conv_run)(const conv_job *job);
 void ISA(conv_direct_run)(const conv_job *job);
 int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);
+int ISA(conv_product_fits)(const conv_job *job);
+void ISA(conv_product_run)(const conv_job *job);
 int ISA(conv_winograd7_fits)(const conv_job *job);
 void ISA(conv_winograd7_run)(const conv_job *job);
 
@@ -103,6 +112,9 @@ void ISA(conv_scatter_run)(const med_call *call);
 
 /* A convolution is cut into at least this many tasks where its shape allows. */
 enum { CONV_TASKS = 8 };
+
+/* OB rows of n weights to columns, [n][OB]. */
+void ISA(conv_pack_rows)(const float *w, int64_t row, int n, float *to);
 
 /* Partial sums [n][outputs][strips][2] of a job with a side, NULL without; finishing writes the side and frees them. */
 double *ISA(conv_parts_create)(const conv_job *job, int n_strips);

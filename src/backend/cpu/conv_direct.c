@@ -22,22 +22,36 @@ typedef struct conv_context {
 
 static int taps_of(const conv_geometry *g) { return g->kh * g->kw; }
 
-/* Weights of an output lie in the order in which they are used: channel by channel, tap by tap. */
-static int is_consecutive(const conv_context *c, int taps) {
-    const weight_order *order = &c->job->order;
-    int is_so = order->input == taps;
-    for (int t = 0; t < taps && is_so; t++) is_so = order->tap[t] == t;
-    return is_so;
+/* Squares of OB x OB numbers side by side become their transposes: the last rounds of vf_transpose. */
+#define TURN_ROUND(row, s)                                                                                             \
+    UNROLL for (int i = 0; i < OB; i++) {                                                                              \
+        if (i & (s)) continue;                                                                                         \
+        vf a = (row)[i], b = (row)[i + (s)];                                                                           \
+        (row)[i] = __builtin_shufflevector(a, b, LANES(UPPER_LANE, s));                                                \
+        (row)[i + (s)] = __builtin_shufflevector(a, b, LANES(LOWER_LANE, s));                                          \
+    }
+INLINE void turn_squares(vf row[OB]) {
+#if MED_VL == 16
+    TURN_ROUND(row, 4)
+#endif
+    TURN_ROUND(row, 2)
+    TURN_ROUND(row, 1)
 }
 
-/* OB rows of n numbers to columns, VL numbers at a time. */
-static void pack_rows(const float *w, int64_t row, int n, float *to) {
+void ISA(conv_pack_rows)(const float *w, int64_t row, int n, float *to) {
     int k = 0;
     for (; k + VL <= n; k += VL) {
-        vf square[VL];
-        UNROLL for (int o = 0; o < VL; o++) square[o] = o < OB ? vf_load(w + o * row + k) : vf_all(0);
-        vf_transpose(square);
-        UNROLL for (int i = 0; i < VL; i++) memcpy(to + (k + i) * OB, &square[i], OB * sizeof *to);
+        vf square[OB];
+        UNROLL for (int o = 0; o < OB; o++) {
+            square[o] = vf_load(w + o * row + k);
+            __builtin_prefetch(w + (OB + o) * row + k, 0, 2); /* what is packed next */
+        }
+        turn_squares(square);
+        UNROLL for (int i = 0; i < OB; i++) {
+            float part[VL / OB][OB];
+            memcpy(part, &square[i], sizeof part);
+            UNROLL for (int q = 0; q < VL / OB; q++) memcpy(to + (k + q * OB + i) * OB, part[q], sizeof part[q]);
+        }
     }
     for (; k < n; k++)
         for (int o = 0; o < OB; o++) to[k * OB + o] = w[o * row + k];
@@ -49,8 +63,8 @@ static void pack_block(const conv_context *c, int b) {
     int taps = taps_of(&c->g), n = c->job->outputs - b * OB < OB ? c->job->outputs - b * OB : OB;
     float *to = c->weights + (int64_t)b * c->g.channels * taps * OB;
     const float *w = c->job->w + b * OB * order->output;
-    if (is_consecutive(c, taps) && n == OB) {
-        pack_rows(w, order->output, c->g.channels * taps, to);
+    if (conv_is_consecutive(order, taps) && n == OB) {
+        ISA(conv_pack_rows)(w, order->output, c->g.channels * taps, to);
         return;
     }
     for (int i = 0; i < c->g.channels; i++, w += order->input)

@@ -45,8 +45,10 @@ void ISA(conv_run)(const conv_job *job) {
         ISA(conv_halving_run)(job);
     } else if (has_few_outputs(job)) {
         for (int o = 0; o < job->outputs; o++) run_rows_as_outputs(job, o);
+    } else if (is_on && ISA(conv_winograd_fits)(job)) {
+        ISA(conv_winograd_run)(job);
     } else {
-        (is_on && ISA(conv_winograd_fits)(job) ? ISA(conv_winograd_run) : ISA(conv_direct_run))(job);
+        (ISA(conv_product_fits)(job) ? ISA(conv_product_run) : ISA(conv_direct_run))(job);
     }
 }
 
