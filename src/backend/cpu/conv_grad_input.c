@@ -3,7 +3,7 @@
  * Row h of dx receives w[ky] from row (h + pad - ky) / stride of dy where that is whole. So rows (and columns) of dx with
  * the same residue py = h % stride form an ordinary stride-1 convolution of dy with every stride-th tap, reversed:
  * taps ky = first + stride*a, a < n, reach dy row i + shift - a, where h = stride*i + py.
- * Reflect padding: the gradient of the padded input is computed whole and its border folded back. */
+ * Reflect padding: the border of the padded input's gradient is computed apart and folded back. */
 #include "backend/cpu/conv_halving.h"
 
 typedef struct axis_phase {
@@ -19,20 +19,26 @@ static axis_phase phase_of(int residue, int kernel, int stride, int pad, int siz
     return a;
 }
 
-/* One residue of row and column of dx, which has size h x w and `pad` zeros around it. */
-static void run_phase(const med_call *call, int py, int px, int pad, int h, int w, float *dx) {
+/* Part of the gradient of the input as if it went on on all sides: h x w pixels from (y, x) on. */
+typedef struct region {
+    int y, x, h, w;
+    float *dx;
+} region;
+
+/* Its pixels of one residue of row and column. */
+static void run_phase(const med_call *call, const region *part, int py, int px) {
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
     med_shape dy = call->in[0].shape;
-    int outputs = (int)call->out.shape.dim[1], inputs = (int)dy.dim[1], taps = a.kernel * a.kernel;
+    int outputs = (int)call->out.shape.dim[1], inputs = (int)dy.dim[1], taps = a.kernel * a.kernel, w = part->w;
     med_assert(taps <= MAX_TAPS);
-    axis_phase y = phase_of(py, a.kernel, a.stride, pad, h), x = phase_of(px, a.kernel, a.stride, pad, w);
+    axis_phase y = phase_of(py, a.kernel, a.stride, a.pad + part->y, part->h), x = phase_of(px, a.kernel, a.stride, a.pad + part->x, w);
     if (y.size < 1 || x.size < 1) return;
     conv_job job = {
         .g = {.channels = y.n && x.n ? inputs : 0, .h = (int)dy.dim[2], .w = (int)dy.dim[3], .kh = y.n, .kw = x.n, .stride_y = 1, .stride_x = 1,
               .pad_y = y.pad, .pad_x = x.pad, .ho = y.size, .wo = x.size},
         .x = call->in[0].f32, .n = (int)dy.dim[0], .outputs = outputs,
         .w = call->in[1].f32, .order = {.output = taps, .input = (int64_t)outputs * taps},
-        .y = dx + py * w + px, .y_sample = (int64_t)outputs * h * w, .y_channel = (int64_t)h * w,
+        .y = part->dx + py * w + px, .y_sample = (int64_t)outputs * part->h * w, .y_channel = (int64_t)part->h * w,
         .y_row = (int64_t)a.stride * w, .y_col = a.stride,
     };
     for (int u = 0; u < y.n; u++)
@@ -41,30 +47,63 @@ static void run_phase(const med_call *call, int py, int px, int pad, int h, int 
     ISA(conv_run)(&job);
 }
 
-typedef struct fold_context {
-    float *padded, *dx;
-    int h, w, pad;
-} fold_context;
+static void run_region(const med_call *call, region part) {
+    int stride = ((const med_conv_grad_attr *)call->node->attr)->conv.stride;
+    for (int phase = 0; phase < stride * stride; phase++) run_phase(call, &part, phase / stride, phase % stride);
+}
 
-/* Add `n` floats at steps of `step` of line `from` to line `to`. */
-static void add_line(float *to, const float *from, int n, int step) {
-    for (int i = 0; i < n; i++) to[i * step] += from[i * step];
+/* ---- reflect padding ---- */
+
+enum { ABOVE, BELOW, LEFT, RIGHT, SIDES };
+
+typedef struct border {
+    const med_call *call;
+    int h, w, pad;
+    region side[SIDES];
+} border;
+
+static void side_task(void *context, int i) {
+    const border *b = context;
+    run_region(b->call, b->side[i]);
+}
+
+static void add_line(float *to, const float *from, int n) {
+    for (int i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* Row `from` of the border above or below, onto row r: its ends onto the borders left and right. */
+static void fold_row(const border *b, const float *from, int r, float *dx, float *left, float *right) {
+    add_line(left + r * b->pad, from, b->pad);
+    add_line(dx + r * b->w, from + b->pad, b->w);
+    add_line(right + r * b->pad, from + b->pad + b->w, b->pad);
 }
 
 static void fold_plane(void *context, int m) {
-    const fold_context *c = context;
-    int p = c->pad, pitch = c->w + 2 * p, rows = c->h + 2 * p;
-    float *x = c->padded + (int64_t)m * pitch * rows;
+    const border *b = context;
+    int p = b->pad, h = b->h, w = b->w;
+    float *dx = b->call->out.f32 + (int64_t)m * h * w, *plane[SIDES];
+    for (int i = 0; i < SIDES; i++) plane[i] = b->side[i].dx + (int64_t)m * b->side[i].h * b->side[i].w;
     for (int q = 0; q < p; q++) {
-        add_line(x + (2 * p - q) * pitch, x + q * pitch, pitch, 1);
-        add_line(x + (p + c->h - 2 - q) * pitch, x + (p + c->h + q) * pitch, pitch, 1);
+        fold_row(b, plane[ABOVE] + q * (w + 2 * p), p - q, dx, plane[LEFT], plane[RIGHT]);
+        fold_row(b, plane[BELOW] + q * (w + 2 * p), h - 2 - q, dx, plane[LEFT], plane[RIGHT]);
     }
-    for (int q = 0; q < p; q++) {
-        add_line(x + 2 * p - q, x + q, rows, pitch);
-        add_line(x + p + c->w - 2 - q, x + p + c->w + q, rows, pitch);
+    for (int r = 0; r < h; r++)
+        for (int q = 0; q < p; q++) {
+            dx[r * w + p - q] += plane[LEFT][r * p + q];
+            dx[r * w + w - 2 - q] += plane[RIGHT][r * p + q];
+        }
+}
+
+static void fold_border(const med_call *call, int h, int w, int p) {
+    int planes = (int)(call->out.shape.dim[0] * call->out.shape.dim[1]);
+    border b = {call, h, w, p, {{-p, -p, p, w + 2 * p, NULL}, {h, -p, p, w + 2 * p, NULL}, {0, -p, h, p, NULL}, {0, w, h, p, NULL}}};
+    float *at = med_scratch(SCRATCH_PADDED, (size_t)(2 * planes * p) * (size_t)(w + 2 * p + h) * sizeof *at);
+    for (int i = 0; i < SIDES; i++) {
+        b.side[i].dx = at;
+        at += (int64_t)planes * b.side[i].h * b.side[i].w;
     }
-    for (int r = 0; r < c->h; r++)
-        memcpy(c->dx + ((int64_t)m * c->h + r) * c->w, x + (r + p) * pitch + p, (size_t)c->w * sizeof *x);
+    med_parallel(SIDES, side_task, &b);
+    med_parallel(planes, fold_plane, &b);
 }
 
 void ISA(conv2d_grad_input)(const med_call *call) {
@@ -77,14 +116,7 @@ void ISA(conv2d_grad_input)(const med_call *call) {
         return;
     }
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
-    med_shape s = call->out.shape;
-    int h = (int)s.dim[2], w = (int)s.dim[3], planes = (int)(s.dim[0] * s.dim[1]);
-    int is_folded = a.mode == MED_PAD_REFLECT && a.pad > 0, border = is_folded ? a.pad : 0;
-    size_t n_padded = is_folded ? (size_t)planes * (size_t)(h + 2 * border) * (size_t)(w + 2 * border) : 0;
-    float *dx = is_folded ? med_scratch(SCRATCH_PADDED, n_padded * sizeof *dx) : call->out.f32;
-    for (int py = 0; py < a.stride; py++)
-        for (int px = 0; px < a.stride; px++)
-            run_phase(call, py, px, is_folded ? 0 : a.pad, h + 2 * border, w + 2 * border, dx);
-    fold_context fold = {dx, call->out.f32, h, w, border};
-    if (is_folded) med_parallel(planes, fold_plane, &fold);
+    int h = (int)call->out.shape.dim[2], w = (int)call->out.shape.dim[3];
+    run_region(call, (region){0, 0, h, w, call->out.f32});
+    if (a.mode == MED_PAD_REFLECT && a.pad > 0) fold_border(call, h, w, a.pad);
 }
