@@ -31,8 +31,20 @@ med_val med_discriminator_build(med_graph *g, med_discriminator_config c, const 
     return h;
 }
 
+void med_discriminator_scores(med_graph *g, med_discriminator_config c, const char *mod, const med_val *image, int n, med_val *score) {
+    med_val batch = image[0];
+    for (int i = 1; i < n; i++) batch = med_concat(g, batch, image[i], 0);
+    med_val all = med_discriminator_build(g, c, mod, batch);
+    int64_t each = med_val_shape(g, all).dim[0] / n;
+    for (int i = 0; i < n; i++) score[i] = n > 1 ? med_slice(g, all, 0, i * each, each) : all;
+}
+
+med_val med_score_miss(med_graph *g, med_val score, double goal) {
+    return med_mean(g, med_square(g, med_scale_shift(g, score, 1, -goal)));
+}
+
 med_val med_discriminator_miss(med_graph *g, med_discriminator_config c, const char *mod, med_val image, double goal) {
-    return med_mean(g, med_square(g, med_scale_shift(g, med_discriminator_build(g, c, mod, image), 1, -goal)));
+    return med_score_miss(g, med_discriminator_build(g, c, mod, image), goal);
 }
 
 static med_status add_uniform(med_weights *w, const char *name, med_shape shape, double bound, uint64_t seed) {

@@ -28,26 +28,34 @@ static med_val reconstruction(med_graph *g, const med_mmhvae_step_key *key, cons
     return med_mul(g, total, s->share);
 }
 
-static med_val adversarial(med_graph *g, const med_mmhvae_config *c, med_discriminator_config d, const med_mmhvae_step_graph *s, int p) {
-    med_val total = MED_NONE;
-    for (int j = 0; j < c->n_mods; j++) total = med_sum_of(g, total, med_discriminator_miss(g, d, c->mods[j], s->pass[p].out[j], 1));
-    return med_mul(g, med_scale_shift(g, total, 1.0 / c->n_mods, 0), s->share);
+/* Of every pass but the first. */
+static void adversarial(med_graph *g, const med_mmhvae_config *c, med_discriminator_config d, int n_passes, med_mmhvae_step_graph *s) {
+    for (int j = 0; j < c->n_mods; j++) {
+        med_val image[MED_MAX_PASSES], score[MED_MAX_PASSES];
+        for (int p = 1; p < n_passes; p++) image[p] = s->pass[p].out[j];
+        med_discriminator_scores(g, d, c->mods[j], image + 1, n_passes - 1, score + 1);
+        for (int p = 1; p < n_passes; p++) s->adversarial[p] = med_sum_of(g, s->adversarial[p], med_score_miss(g, score[p], 1));
+    }
+    for (int p = 1; p < n_passes; p++) s->adversarial[p] = med_mul(g, med_scale_shift(g, s->adversarial[p], 1.0 / c->n_mods, 0), s->share);
+}
+
+/* Of modality j: on its target and on what the passes that were not given it made. */
+static med_val discriminator_of(med_graph *g, const med_mmhvae_config *c, med_discriminator_config d, const med_mmhvae_step_key *key,
+                                const med_mmhvae_step_graph *s, int j) {
+    med_val image[1 + MED_MAX_PASSES] = {s->target[j]}, score[1 + MED_MAX_PASSES], fakes = MED_NONE;
+    int n = 1;
+    for (int p = 0; p < key->n_passes; p++)
+        if (!med_modset_has(key->given[p], j)) image[n++] = s->pass[p].out[j];
+    med_discriminator_scores(g, d, c->mods[j], image, n, score);
+    for (int i = 1; i < n; i++) fakes = med_sum_of(g, fakes, med_score_miss(g, score[i], 0));
+    med_val real = med_score_miss(g, score[0], 1);
+    return n > 1 ? med_add(g, real, med_scale_shift(g, fakes, 1.0 / (n - 1), 0)) : real;
 }
 
 static med_val discriminator(med_graph *g, const med_mmhvae_config *c, med_discriminator_config d, const med_mmhvae_step_key *key,
                              const med_mmhvae_step_graph *s) {
     med_val total = MED_NONE;
-    MED_MODSET_EACH(j, key->observed) {
-        total = med_sum_of(g, total, med_discriminator_miss(g, d, c->mods[j], s->target[j], 1));
-        med_val fakes = MED_NONE;
-        int n_fakes = 0;
-        for (int p = 0; p < key->n_passes; p++) {
-            if (med_modset_has(key->given[p], j)) continue;
-            fakes = med_sum_of(g, fakes, med_discriminator_miss(g, d, c->mods[j], s->pass[p].out[j], 0));
-            n_fakes++;
-        }
-        if (n_fakes) total = med_sum_of(g, total, med_scale_shift(g, fakes, 1.0 / n_fakes, 0));
-    }
+    MED_MODSET_EACH(j, key->observed) total = med_sum_of(g, total, discriminator_of(g, c, d, key, s, j));
     return med_mul(g, med_scale_shift(g, total, 1.0 / med_modset_count(key->observed), 0), s->share);
 }
 
@@ -73,11 +81,12 @@ void med_mmhvae_objective(med_graph *g, const med_mmhvae_config *c, med_discrimi
         s->target[j] = med_modset_has(key.observed, j) ? med_input(g, name, med_shape_4(key.n, 1, c->height, c->width)) : MED_NONE;
     }
     med_val image = MED_NONE, kl = MED_NONE, adv = MED_NONE;
+    for (int p = 0; p < key.n_passes; p++) s->adversarial[p] = MED_NONE;
+    if (key.is_adversarial && key.n_passes > 1) adversarial(g, c, d, key.n_passes, s);
     for (int p = 0; p < key.n_passes; p++) {
-        s->adversarial[p] = MED_NONE;
         image = med_sum_of(g, image, s->image[p] = reconstruction(g, &key, s, p));
         for (int l = 0; l <= c->pools; l++) kl = med_sum_of(g, kl, s->kl[p][l] = s->pass[p].kl[l]);
-        if (key.is_adversarial && p > 0) adv = med_sum_of(g, adv, s->adversarial[p] = adversarial(g, c, d, s, p));
+        adv = med_sum_of(g, adv, s->adversarial[p]);
     }
     double per_pixel = 1.0 / ((double)key.n * c->height * c->width * c->n_mods);
     s->loss = med_sum_of(g, image, med_mul(g, med_mul(g, med_scale_shift(g, kl, per_pixel, 0), s->share), s->w_kl));
