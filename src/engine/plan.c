@@ -71,6 +71,32 @@ static void attach_sides(med_plan *p, char *is_side) {
     }
 }
 
+typedef struct turn { int last_leaf, id; } turn;
+
+static int by_turn(const void *a, const void *b) {
+    const turn *x = a, *y = b;
+    return x->last_leaf != y->last_leaf ? (x->last_leaf > y->last_leaf) - (x->last_leaf < y->last_leaf) : (x->id > y->id) - (x->id < y->id);
+}
+
+/* What does not depend on a later input or parameter runs before what does: so the gradients of one pass of a training step free its
+ * activations before the next pass makes its own. */
+static void sort_calls(med_plan *p) {
+    turn *turns = med_alloc((size_t)p->n_calls * sizeof *turns);
+    int *last = med_alloc((size_t)p->n_nodes * sizeof *last);
+    for (int i = 0; i < p->n_nodes; i++) {
+        const med_node *n = med_node_of(p->graph, (med_val){i});
+        last[i] = n->id == MED_OP_input || n->id == MED_OP_param ? i : 0;
+        for (int k = 0; k < n->n_in; k++) last[i] = last[n->in[k].id] > last[i] ? last[n->in[k].id] : last[i];
+        if (n->pro.stats.id >= 0 && last[n->pro.stats.id] > last[i]) last[i] = last[n->pro.stats.id];
+        if (n->pro.scale.id >= 0 && last[n->pro.scale.id] > last[i]) last[i] = last[n->pro.scale.id];
+    }
+    for (int c = 0; c < p->n_calls; c++) turns[c] = (turn){last[p->call[c]], p->call[c]};
+    qsort(turns, (size_t)p->n_calls, sizeof *turns, by_turn);
+    for (int c = 0; c < p->n_calls; c++) p->call[c] = turns[c].id;
+    free(turns);
+    free(last);
+}
+
 static void order_calls(med_plan *p) {
     char *is_side = med_alloc((size_t)p->n_nodes);
     if (!p->options.is_reference && !p->options.no_fusion && med_switch_is_on(MED_SWITCH_SIDES)) attach_sides(p, is_side);
@@ -79,6 +105,7 @@ static void order_calls(med_plan *p) {
         if (p->live[i] && !is_side[i] && !(n->op->flags & (MED_OP_LEAF | MED_OP_VIEW))) p->call[p->n_calls++] = i;
     }
     free(is_side);
+    sort_calls(p);
 }
 
 static void fill_constants(med_plan *p) {

@@ -74,12 +74,12 @@ void med_mmhvae_objective(med_graph *g, const med_mmhvae_config *c, med_discrimi
     s->share = input1(g, "share");
     s->w_kl = input1(g, "w_kl");
     s->w_dis = key.is_adversarial ? input1(g, "w_dis") : MED_NONE;
-    build_passes(g, c, &key, s);
     for (int j = 0; j < c->n_mods; j++) {
         char name[MED_MOD_NAME + 16];
         snprintf(name, sizeof name, "target/%s", c->mods[j]);
         s->target[j] = med_modset_has(key.observed, j) ? med_input(g, name, med_shape_4(key.n, 1, c->height, c->width)) : MED_NONE;
     }
+    build_passes(g, c, &key, s);
     med_val image = MED_NONE, kl = MED_NONE, adv = MED_NONE;
     for (int p = 0; p < key.n_passes; p++) s->adversarial[p] = MED_NONE;
     if (key.is_adversarial && key.n_passes > 1) adversarial(g, c, d, key.n_passes, s);
