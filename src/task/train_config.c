@@ -260,8 +260,9 @@ med_status med_train_model(const med_train_config *c, int n_mods, char mods[][ME
 }
 
 int med_train_micro_batch(const med_train_config *c, const med_net *model) {
-    enum { PIXELS = 1 << 15 }; /* a slice of 192 x 192 keeps all threads busy alone */
-    int n = c->micro_batch ? c->micro_batch : PIXELS / (model->height * model->width);
+    enum { PIXELS = 1 << 15, FEW = 2 }; /* a slice of 192 x 192 keeps many threads busy alone; two are faster on a slice each */
+    int few = med_threads() <= FEW ? med_threads() : 1, by_size = PIXELS / (model->height * model->width);
+    int n = c->micro_batch ? c->micro_batch : by_size > few ? by_size : few;
     if (n > med_threads()) n = med_threads();
     return n < 1 ? 1 : n < c->batch ? n : c->batch;
 }
