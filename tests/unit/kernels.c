@@ -226,6 +226,22 @@ static void halving(void **state) {
         }
 }
 
+/* Many channels: tokens of several samples, strides far down, transposed convolutions whose patches overlap; cut vectors. */
+static void many_channels(void **state) {
+    (void)state;
+    static const struct { med_conv_attr a; int n, channels, h, w, outputs; } rows[] = {
+        {{1, 1, 0, MED_PAD_ZERO}, 3, 70, 5, 9, 33},     {{1, 1, 0, MED_PAD_ZERO}, 1, 800, 12, 12, 64},
+        {{3, 2, 1, MED_PAD_ZERO}, 1, 256, 24, 23, 40},  {{3, 2, 1, MED_PAD_ZERO}, 2, 260, 17, 18, 130},
+        {{4, 2, 1, MED_PAD_ZERO}, 1, 31, 12, 10, 65},   {{5, 3, 2, MED_PAD_ZERO}, 1, 18, 14, 11, 64},
+        {{2, 2, 0, MED_PAD_REFLECT}, 1, 17, 9, 7, 70},
+    };
+    for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+        med_shape x = med_shape_4(rows[i].n, rows[i].channels, rows[i].h, rows[i].w);
+        check_conv2d(rows[i].a, x, rows[i].outputs, i);
+        check_conv2d_grad_input(rows[i].a, x, rows[i].outputs, i);
+    }
+}
+
 static void depthwise(void **state) {
     (void)state;
     for (int s = 0; s < N_SIZES; s++)
@@ -396,7 +412,7 @@ static void functions_are_accurate(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv2d),       cmocka_unit_test(conv2d_grad_input), cmocka_unit_test(conv2d_grad_weight),
-        cmocka_unit_test(halving),
+        cmocka_unit_test(halving),      cmocka_unit_test(many_channels),
         cmocka_unit_test(depthwise),    cmocka_unit_test(norms),             cmocka_unit_test(channels),
         cmocka_unit_test(elementwise),  cmocka_unit_test(broadcasting),      cmocka_unit_test(slicing),
         cmocka_unit_test(upsampling),   cmocka_unit_test(matrices),          cmocka_unit_test(gaussians),
