@@ -31,7 +31,7 @@ static const layer layers[] = {
     {3, 1, 256, 128, 6, 0, 1},   {3, 1, 128, 768, 6, 0, 1},    {1, 1, 768, 128, 6, 0, 1},   {3, 2, 128, 128, 6, 0, 1},
     {3, 1, 128, 128, 3, 0, 2},
     {4, 2, 1, 64, 192, 0, 0},    {4, 2, 64, 128, 96, 0, 0},    {4, 2, 128, 256, 48, 0, 0},  {4, 2, 256, 256, 24, 0, 0}, /* discriminators */
-    {4, 2, 256, 256, 12, 0, 0},  {4, 2, 256, 256, 6, 0, 0},
+    {4, 1, 256, 256, 3, 0, 0}, {4, 2, 256, 256, 12, 0, 0},  {4, 2, 256, 256, 6, 0, 0},
     /* MM-GAN: down, and as gradients of inputs up */
     {4, 2, 4, 64, 192, 0, 0},    {4, 2, 256, 512, 24, 0, 0},
     {4, 2, 512, 512, 12, 0, 0},  {4, 2, 512, 512, 6, 0, 0},    {4, 2, 512, 1024, 12, 0, 0}, {4, 2, 256, 1024, 24, 0, 0},
@@ -164,7 +164,7 @@ static med_status time_row(const bench *b, const row *r, totals *sum) {
 
 /* A layer forward, and the gradients of its input and weight; `sum` by direction. */
 static med_status time_layer(const bench *b, const layer *l, int n, totals sum[3]) {
-    int small = l->size / l->stride, is_dw = !l->outputs, outputs = is_dw ? l->inputs : l->outputs;
+    int small = (l->size + 2 * ((l->kernel - 1) / 2) - l->kernel) / l->stride + 1, is_dw = !l->outputs, outputs = is_dw ? l->inputs : l->outputs;
     med_conv_attr a = {l->kernel, l->stride, (l->kernel - 1) / 2, l->mode};
     med_shape x = med_shape_4(n, l->inputs, l->size, l->size), y = med_shape_4(n, outputs, small, small);
     med_shape w = med_shape_4(outputs, is_dw ? 1 : l->inputs, l->kernel, l->kernel);

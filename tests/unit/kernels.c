@@ -233,7 +233,8 @@ static void many_channels(void **state) {
         {{1, 1, 0, MED_PAD_ZERO}, 3, 70, 5, 9, 33},     {{1, 1, 0, MED_PAD_ZERO}, 1, 800, 12, 12, 64},
         {{3, 2, 1, MED_PAD_ZERO}, 1, 256, 24, 23, 40},  {{3, 2, 1, MED_PAD_ZERO}, 2, 260, 17, 18, 130},
         {{4, 2, 1, MED_PAD_ZERO}, 1, 31, 12, 10, 65},   {{5, 3, 2, MED_PAD_ZERO}, 1, 18, 14, 11, 64},
-        {{2, 2, 0, MED_PAD_REFLECT}, 1, 17, 9, 7, 70},
+        {{2, 2, 0, MED_PAD_REFLECT}, 1, 17, 9, 7, 70},  {{3, 1, 1, MED_PAD_ZERO}, 1, 33, 6, 5, 66},
+        {{4, 1, 1, MED_PAD_ZERO}, 2, 32, 3, 3, 64},
     };
     for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
         med_shape x = med_shape_4(rows[i].n, rows[i].channels, rows[i].h, rows[i].w);

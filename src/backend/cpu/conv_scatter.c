@@ -1,4 +1,4 @@
-/* conv_scatter.c: dx of a convolution with strides (a transposed convolution) as one matrix product and a scatter.
+/* conv_scatter.c: dx of a convolution with strides (a transposed convolution) or of small planes, as one matrix product and a scatter.
  *
  * Row i of the weights holds all (output, tap) of input channel i side by side. So for every position p of dy
  *   m[p][output, tap] = sum_i dy[i][p] w[i][output, tap]
@@ -10,6 +10,7 @@ enum {
     PL = 6,                          /* positions of a tile */
     TILE_FLOATS = (VL == 16 ? 4 : 2) * VL,
     PANEL_BYTES = 320 << 10,         /* a task's weights, about half of L2 */
+    SMALL = 36,                      /* positions of a plane */
 };
 
 typedef struct scatter {
@@ -107,10 +108,11 @@ static int choose_outputs(int most, int taps) {
     return best;
 }
 
-/* Where a sum is long enough to pay for the scatter, and tasks are enough. */
+/* Where a sum is long enough to pay for the scatter, and tasks are enough. Without strides where the weights are what takes time. */
 int ISA(conv_scatter_fits)(const med_call *call) {
     med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
-    return a.stride > 1 && (a.mode == MED_PAD_ZERO || a.pad == 0) && call->in[0].shape.dim[1] >= 64 && call->out.shape.dim[1] >= 16;
+    int is_small = a.kernel > 1 && call->in[0].shape.dim[2] * call->in[0].shape.dim[3] <= SMALL;
+    return (a.stride > 1 || is_small) && (a.mode == MED_PAD_ZERO || a.pad == 0) && call->in[0].shape.dim[1] >= 64 && call->out.shape.dim[1] >= 16;
 }
 
 void ISA(conv_scatter_run)(const med_call *call) {

@@ -3,9 +3,14 @@
 #include "backend/cpu/kernels.h"
 
 static double row_dot(const float *a, const float *b, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
-    return sum;
+    vd sum[2] = {{0}, {0}};
+    for (int64_t i = 0; i < n; i += VL) {
+        vd x[2], y[2];
+        vd_split(vf_take(a, i, n), &x[0], &x[1]);
+        vd_split(vf_take(b, i, n), &y[0], &y[1]);
+        for (int h = 0; h < 2; h++) sum[h] += x[h] * y[h];
+    }
+    return vd_sum(sum[0] + sum[1]);
 }
 
 static int64_t row_length(const med_call *c) { return med_shape_count(c->in[0].shape) / c->in[0].shape.dim[0]; }
