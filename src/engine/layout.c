@@ -97,11 +97,16 @@ static void place_persistent(med_plan *p, int id) {
     p->n_persistent += p->place[id].n_bytes;
 }
 
+static bool may_overwrite(const med_plan *p, const med_node *n) {
+    bool is_fast = !p->options.is_reference && p->backend->kernel[n->id];
+    return is_fast && (n->op->flags & MED_OP_OVERWRITE);
+}
+
 /* An in-place op takes over an input of its own shape that nobody reads later. */
 static bool place_on_input(med_plan *p, int id, int position, int *last) {
     const med_node *n = med_node_of(p->graph, (med_val){id});
-    if (!(n->op->flags & MED_OP_INPLACE)) return false;
-    for (int k = 0; k < n->n_in; k++) {
+    int n_candidates = n->op->flags & MED_OP_INPLACE ? n->n_in : may_overwrite(p, n) ? 1 : 0;
+    for (int k = 0; k < n_candidates; k++) {
         int root = root_of(p->graph, n->in[k].id);
         if (last[root] != position || p->place[root].kind != MED_PLACE_WORKSPACE) continue;
         if (!med_shape_equal(med_node_of(p->graph, n->in[k])->shape, n->shape)) continue;

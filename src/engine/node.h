@@ -82,6 +82,7 @@ enum {
     MED_OP_INPLACE = 4,   /* the output may take the memory of input 0 (element i depends on element i only) */
     MED_OP_PROLOGUE = 8,  /* kernels honour node->pro; the reference loop never sees it (the executor applies it) */
     MED_OP_EPILOGUE = 16, /* the same with node->epi */
+    MED_OP_OVERWRITE = 32, /* a fast kernel (not the reference loop) may write over input 0 of the output's shape */
 };
 
 struct med_op {

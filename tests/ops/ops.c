@@ -202,7 +202,7 @@ static void check_kernel(const med_backend *backend, const char *name, const med
     if (memcmp(one, two, (size_t)n * sizeof *one) != 0) fail_msg("%s: %s depends on the number of threads", name, c->node->op->name);
     for (int64_t i = 0; i < n; i++) a[i] = one[i], b[i] = expected[i];
     check_close(name, c->node->op->name, a, b, n, 1e-5); /* f32 sums of up to a few hundred terms */
-    if ((c->node->op->flags & MED_OP_INPLACE) && med_shape_equal(c->in[0].shape, c->out.shape)) {
+    if ((c->node->op->flags & (MED_OP_INPLACE | MED_OP_OVERWRITE)) && med_shape_equal(c->in[0].shape, c->out.shape)) {
         float *same = run_guarded(backend, *c, true);
         if (memcmp(one, same, (size_t)n * sizeof *one) != 0) fail_msg("%s: %s differs in place", name, c->node->op->name);
         free(same);

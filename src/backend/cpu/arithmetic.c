@@ -36,21 +36,12 @@ BINARY(sub, -)
 BINARY(mul, *)
 
 static void add_plane(void *context, int m) {
-    enum { PIECE = 2048 };
     const med_call *c = context;
     channel_reader reader = ISA(channel_reader)(c, m);
     int64_t plane = c->out.shape.dim[2] * c->out.shape.dim[3];
-    const float *a = c->in[0].f32 + m * plane, *b = c->in[1].f32 + m * plane;
-    float *y = c->out.f32 + m * plane, read[PIECE];
-    for (int64_t at = 0; at < plane; at += PIECE) {
-        int64_t n = plane - at < PIECE ? plane - at : PIECE;
-        ISA(read_channel)(&reader, a + at, read, n);
-        for (int64_t i = 0; i < n; i += VL) vf_put(y + at, i, n, vf_take(read, i, n) + vf_take(b + at, i, n));
-    }
-    if (!c->side.data) return;
     double part[2];
-    ISA(stats_part)(y, plane, part);
-    ISA(side_write)(c->side, m, part, 1, plane, c->side_eps);
+    ISA(read_plane)(&reader, c->in[0].f32 + m * plane, c->in[1].f32 + m * plane, c->out.f32 + m * plane, plane, part);
+    if (c->side.data) ISA(side_write)(c->side, m, part, 1, plane, c->side_eps);
 }
 
 void ISA(add)(const med_call *call) {

@@ -123,10 +123,29 @@ void ISA(conv_parts_finish)(const conv_job *job, double *parts, int n_strips);
 
 /* ---- statistics (norm.c) ---- */
 
+/* Sum and sum of squares by lane, of vectors that were added in float, some dozen a lane: rounding of those is random and
+ * far below that of the results. */
+typedef struct moments { vd sum[2], square[2]; } moments;
+INLINE void moments_add(moments *m, vf sum, vf square) {
+    vd s[2], q[2];
+    vd_split(sum, &s[0], &s[1]);
+    vd_split(square, &q[0], &q[1]);
+    for (int h = 0; h < 2; h++) {
+        m->sum[h] += s[h];
+        m->square[h] += q[h];
+    }
+}
+INLINE void moments_part(const moments *m, double part[2]) {
+    part[0] = vd_sum(m->sum[0] + m->sum[1]);
+    part[1] = vd_sum(m->square[0] + m->square[1]);
+}
+
 /* Mean and 1/sqrt(var+eps) of `count` numbers from partial sums [n_parts][2] = sum, sum of squares, added in order. */
 void ISA(stats_finish)(const double *parts, int n_parts, int64_t count, double eps, float *stats);
 /* Entry `index` (sample * channels + channel) of a call's side: those two, or the mean alone for a channel_mean. */
 void ISA(side_write)(med_view side, int64_t index, const double *parts, int n_parts, int64_t count, double eps);
+/* dst = src as `reader` sees it, plus `add` unless that is NULL; its sum and sum of squares. dst may be src. */
+void ISA(read_plane)(const channel_reader *reader, const float *src, const float *add, float *dst, int64_t n, double part[2]);
 /* Sum and sum of squares of n floats. */
 void ISA(stats_part)(const float *x, int64_t n, double *part);
 

@@ -62,11 +62,12 @@ typedef struct row_layout {
     int pad, whole, held; /* columns: left of the input's, of the input, all; these are padded columns */
     int pitch, phases, is_mirrored;
     ptrdiff_t first[4], second[4], line; /* floats from a line to the next */
+    ptrdiff_t ahead; /* to the channel that is read next */
 } row_layout;
 
 static row_layout row_layout_of(const conv_geometry *g) {
     int pad = g->pad_x > 0 ? g->pad_x : 0, held = (g->pitch - 1) * g->stride_x + g->phases_x;
-    row_layout l = {.pad = pad, .held = held, .whole = g->w - (pad - g->pad_x), .pitch = g->pitch, .phases = g->phases_x, .line = g->phase, .is_mirrored = g->is_reflect && pad > 0};
+    row_layout l = {.pad = pad, .held = held, .whole = g->w - (pad - g->pad_x), .pitch = g->pitch, .phases = g->phases_x, .line = g->phase, .ahead = (ptrdiff_t)g->h * g->w, .is_mirrored = g->is_reflect && pad > 0};
     if (l.whole > held - pad) l.whole = held - pad;
     if (l.whole < 0) l.whole = 0;
     for (int k = 0; k < g->stride_x && k < 4; k++) {
@@ -98,8 +99,10 @@ INLINE void fill_edges(const row_layout *l, float *to, int s) {
 INLINE void spread(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, float *to, int s) {
     for (int i = 0; i < l->whole; i += s * VL) {
         vf v[4];
-        UNROLL for (int k = 0; k < s; k++)
+        UNROLL for (int k = 0; k < s; k++) {
             v[k] = i + k * VL < l->whole ? vf_read(reader, kind, vf_take(row, i + k * VL, l->whole)) : vf_all(0);
+            __builtin_prefetch(row + l->ahead + i + k * VL);
+        }
         split_columns(v, s);
         UNROLL for (int k = 0; k < s; k++) {
             vf_store(to + l->first[k] + i / s, v[k]);
@@ -113,7 +116,10 @@ INLINE void spread(const channel_reader *reader, med_unary_kind kind, const floa
 
 /* The same without a stride. */
 INLINE void copy_row(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, float *to) {
-    for (int i = 0; i < l->whole; i += VL) vf_put(to + l->pad, i, l->whole, vf_read(reader, kind, vf_take(row, i, l->whole)));
+    for (int i = 0; i < l->whole; i += VL) {
+        vf_put(to + l->pad, i, l->whole, vf_read(reader, kind, vf_take(row, i, l->whole)));
+        __builtin_prefetch(row + l->ahead + i);
+    }
     fill_edges(l, to, 1);
 }
 

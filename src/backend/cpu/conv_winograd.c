@@ -105,16 +105,14 @@ static void scatter(const winograd *w, const float *pixels, int first, int strip
     }
 }
 
-/* Sum and sum of squares of an output over a strip, by lane. */
-typedef struct moments { vd sum[2], square[2]; } moments;
-
-static void add_sums(moments *to, const pixel_sums *sums) {
-    vd s[2], q[2];
-    vd_split(sums->sum, &s[0], &s[1]);
-    vd_split(sums->square, &q[0], &q[1]);
-    for (int h = 0; h < 2; h++) {
-        to->sum[h] += s[h];
-        to->square[h] += q[h];
+/* The lines of y that a block will be written to, towards the cache while products are computed: one of `n` steps. */
+INLINE void fetch_pixels(const conv_job *job, float *plane, int n_outputs, const pixel_place *place, const int *is_whole, int nv, int step, int n) {
+    int rows = n_outputs * nv * 4;
+    for (int i = step * rows / n; i < (step + 1) * rows / n; i++) {
+        int v = i / 4 % nv;
+        if (!is_whole[v]) continue;
+        float *row = plane + i / 4 / nv * job->y_channel + i % 4 * place[v].row;
+        for (int q = 0; q < 4; q++) __builtin_prefetch(row + place[v].at[q], 1);
     }
 }
 
@@ -161,17 +159,20 @@ static outputs_memory outputs_memory_of(const winograd *w) {
 static void group_of_block(const winograd *w, const float *u, const float *v, int group, int sample, int strip, tile_block block, outputs_memory memory) {
     const conv_job *job = w->job;
     int begin = group_begin(w, group), end = group_begin(w, group + 1);
-    for (int k = 0; k < POINTS; k++)
-        for (int b = 0; b < end - begin; b++)
-            (block.nv == 3 ? product_3 : block.nv == 2 ? product_2 : product_1)(v + k * POINT_STEP, u + (b * POINTS + k) * w->u_point, w->g.channels,
-                                                                                memory.m + b * CHUNK + k * POINT_STEP);
     static const pixel_place in_pixels = {{0, VL, 2 * VL, 3 * VL}, 4 * VL};
     pixel_place place[NV];
     int is_whole[NV];
     for (int i = 0; i < block.nv; i++) is_whole[i] = find_place(w, block.first + i * VL, strip, &place[i]);
-    float pixels[4 * 4 * VL];
-    for (int o = begin * OB; o < end * OB && o < job->outputs; o++) {
-        float bias = job->bias ? job->bias[o] : 0, *plane = job->y + sample * job->y_sample + o * job->y_channel + 4 * strip * w->g.rows * job->y_row;
+    int first = begin * OB, last = end * OB < job->outputs ? end * OB : job->outputs;
+    float pixels[4 * 4 * VL], *plane = job->y + sample * job->y_sample + first * job->y_channel + 4 * strip * w->g.rows * job->y_row;
+    for (int k = 0; k < POINTS; k++) {
+        fetch_pixels(job, plane, last - first, place, is_whole, block.nv, k, POINTS);
+        for (int b = 0; b < end - begin; b++)
+            (block.nv == 3 ? product_3 : block.nv == 2 ? product_2 : product_1)(v + k * POINT_STEP, u + (b * POINTS + k) * w->u_point, w->g.channels,
+                                                                                memory.m + b * CHUNK + k * POINT_STEP);
+    }
+    for (int o = first; o < last; o++, plane += job->y_channel) {
+        float bias = job->bias ? job->bias[o] : 0;
         pixel_sums sums = {vf_all(0), vf_all(0)}, unused = sums;
         for (int i = 0; i < block.nv; i++) {
             const float *from = memory.m + (o / OB - begin) * CHUNK + o % OB * BLOCK_TILES + i * VL;
@@ -184,7 +185,7 @@ static void group_of_block(const winograd *w, const float *u, const float *v, in
                 scatter(w, pixels, block.first + i * VL, strip, plane, &sums);
             }
         }
-        if (w->parts) add_sums(&memory.of[o], &sums);
+        if (w->parts) moments_add(&memory.of[o], sums.sum, sums.square);
     }
 }
 
@@ -201,8 +202,7 @@ static void transform_block(const winograd *w, const float *plane, int channel, 
 static void write_parts(const winograd *w, int begin, int end, int sample, int strip, moments *of) {
     for (int o = begin * OB; w->parts && o < end * OB && o < w->job->outputs; o++) {
         double *part = w->parts + (((int64_t)sample * w->job->outputs + o) * w->g.n_strips + strip) * 2;
-        part[0] = vd_sum(of[o].sum[0] + of[o].sum[1]);
-        part[1] = vd_sum(of[o].square[0] + of[o].square[1]);
+        moments_part(&of[o], part);
         of[o] = (moments){{{0}, {0}}, {{0}, {0}}};
     }
 }

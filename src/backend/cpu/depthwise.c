@@ -1,9 +1,21 @@
 /* depthwise.c: one kernel per channel, stride 1, zero padding. A task is a plane: padded copy in L2 with the prologue
  * applied on the way, then DW_ROWS rows of vectors at a time, so that an input vector serves several output rows.
- * The gradient of the input is the same with the kernel reversed. */
+ * So the output may lie over the input. The gradient of the input is the same with the kernel reversed. */
 #include <stdlib.h>
 #include "backend/cpu/conv.h"
 #include "backend/cpu/depthwise.h"
+#include "backend/cpu/vunary.h"
+
+INLINE void copy_rows(const channel_reader *reader, med_unary_kind kind, const float *x, const padded_plane *t) {
+    const channel_reader how = *reader;
+    int p = t->k / 2;
+    float *row = t->data + p * t->pitch;
+    for (int r = 0; r < t->h; r++, row += t->pitch, x += t->w) {
+        for (int i = 0; i < p; i++) row[i] = 0;
+        for (int i = 0; i < t->w; i += VL) vf_put(row + p, i, t->w, vf_read(&how, kind, vf_take(x, i, t->w)));
+        for (int i = p + t->w; i < t->pitch; i++) row[i] = 0;
+    }
+}
 
 padded_plane ISA(depthwise_pad)(const channel_reader *reader, const float *x, int h, int w, int k) {
     int p = k / 2;
@@ -11,12 +23,7 @@ padded_plane ISA(depthwise_pad)(const channel_reader *reader, const float *x, in
     size_t rows = (size_t)(h + 2 * p + DW_ROWS - 1), n = rows * (size_t)t.pitch + VL;
     t.data = med_scratch(SCRATCH_STRIP, n * sizeof *t.data);
     memset(t.data, 0, (size_t)(p * t.pitch) * sizeof *t.data);
-    for (int r = 0; r < h; r++) {
-        float *row = t.data + (r + p) * t.pitch;
-        for (int i = 0; i < p; i++) row[i] = 0;
-        ISA(read_channel)(reader, x + (int64_t)r * w, row + p, w);
-        memset(row + p + w, 0, (size_t)(t.pitch - p - w) * sizeof *row);
-    }
+    WITH_PROLOGUE_KIND(reader->act, copy_rows(reader, KIND, x, &t))
     float *below = t.data + (h + p) * t.pitch;
     memset(below, 0, (n - (size_t)(below - t.data)) * sizeof *below);
     return t;
@@ -64,16 +71,14 @@ typedef struct depthwise_context {
 static void finish_plane(const med_call *call, float *y, int m, int64_t plane) {
     const med_epilogue *e = &call->node->epi;
     double part[2];
+    if (e->is_on || call->side.data) ISA(stats_part)(y, plane, part);
     if (e->is_on) {
         float stats[2];
-        ISA(stats_part)(y, plane, part);
         ISA(stats_finish)(part, 1, plane, e->eps, stats);
         channel_reader reader = {.act = e->act, .mean = stats[0], .rstd = stats[1], .scale = 1, .param = (float)e->param};
-        ISA(read_channel)(&reader, y, y, plane);
+        ISA(read_plane)(&reader, y, NULL, y, plane, part);
     }
-    if (!call->side.data) return;
-    ISA(stats_part)(y, plane, part);
-    ISA(side_write)(call->side, m, part, 1, plane, call->side_eps);
+    if (call->side.data) ISA(side_write)(call->side, m, part, 1, plane, call->side_eps);
 }
 
 static void plane_task(void *context, int m) {

@@ -3,31 +3,58 @@
 #include "backend/cpu/conv.h"
 #include "backend/cpu/vunary.h"
 
-/* Eight values are added in float, then in double: rounding of those is random and far below that of the result. */
 void ISA(stats_part)(const float *x, int64_t n, double *part) {
-    vd sum[2] = {{0}, {0}}, square[2] = {{0}, {0}};
+    moments m = {{{0}, {0}}, {{0}, {0}}};
     int64_t i = 0;
     for (; i + 8 * VL <= n; i += 8 * VL) {
-        vf total[2] = {{0}, {0}}, squares[2] = {{0}, {0}}; /* two chains each */
+        vf sum[2] = {{0}, {0}}, square[2] = {{0}, {0}}; /* two chains each */
         UNROLL for (int k = 0; k < 8; k++) {
             vf a = vf_load(x + i + k * VL);
-            total[k % 2] += a;
-            squares[k % 2] += a * a;
+            sum[k % 2] += a;
+            square[k % 2] += a * a;
         }
-        vd s[2], q[2];
-        vd_split(total[0] + total[1], &s[0], &s[1]);
-        vd_split(squares[0] + squares[1], &q[0], &q[1]);
-        for (int h = 0; h < 2; h++) {
-            sum[h] += s[h];
-            square[h] += q[h];
-        }
+        moments_add(&m, sum[0] + sum[1], square[0] + square[1]);
     }
-    part[0] = vd_sum(sum[0] + sum[1]);
-    part[1] = vd_sum(square[0] + square[1]);
+    moments_part(&m, part);
     for (; i < n; i++) {
         part[0] += (double)x[i];
         part[1] += (double)x[i] * (double)x[i];
     }
+}
+
+/* Eight vectors of the result stay in registers between reading, adding and summing. */
+INLINE void read_and_sum(const channel_reader *reader, med_unary_kind kind, const float *src, const float *add, float *dst, int64_t n, double part[2]) {
+    const channel_reader how = *reader;
+    moments m = {{{0}, {0}}, {{0}, {0}}};
+    double rest[2];
+    int64_t i = 0;
+    for (; i + 8 * VL <= n; i += 8 * VL) {
+        vf sum = vf_all(0), square = vf_all(0);
+        for (int64_t k = i; k < i + 8 * VL; k += VL) {
+            vf a = vf_read(&how, kind, vf_load(src + k));
+            if (add) a += vf_load(add + k);
+            vf_store(dst + k, a);
+            sum += a;
+            square += a * a;
+        }
+        moments_add(&m, sum, square);
+    }
+    for (int64_t k = i; k < n; k += VL) {
+        vf a = vf_read(&how, kind, vf_take(src, k, n));
+        if (add) a += vf_take(add, k, n);
+        vf_put(dst, k, n, a);
+    }
+    moments_part(&m, part);
+    ISA(stats_part)(dst + i, n - i, rest);
+    part[0] += rest[0];
+    part[1] += rest[1];
+}
+
+void ISA(read_plane)(const channel_reader *reader, const float *src, const float *add, float *dst, int64_t n, double part[2]) {
+    if (add)
+        WITH_PROLOGUE_KIND(reader->act, read_and_sum(reader, KIND, src, add, dst, n, part))
+    else
+        WITH_UNARY_KIND(reader->act, read_and_sum(reader, KIND, src, NULL, dst, n, part))
 }
 
 void ISA(stats_finish)(const double *parts, int n_parts, int64_t count, double eps, float *stats) {
