@@ -311,7 +311,9 @@ static med_status time_training(const subject *s, const med_bench_options *o, js
         json_object_set_new(report, "activation_bytes", json_integer((json_int_t)activation_bytes));
         double peak = med_bench_peak();
         json_object_set_new(report, "peak_gflops", json_real(peak));
-        json_object_set_new(report, "parts", part_tables(trainer, s->model.model->training->n_parts, peak));
+        /* Pieces computed at the same time have a thread each. */
+        double peak_of_piece = med_trainer_n_micro(trainer) > 1 ? peak / med_threads() : peak;
+        json_object_set_new(report, "parts", part_tables(trainer, s->model.model->training->n_parts, peak_of_piece));
     }
     med_trainer_free(trainer);
     free(seconds);
