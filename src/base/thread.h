@@ -17,7 +17,7 @@ typedef void med_task_fn(void *context, int i);
 void med_parallel(int n_tasks, med_task_fn *body, void *context);
 
 /* 64-byte aligned memory of this thread, kept and grown between calls; valid until the next call with the same slot. */
-enum { MED_SCRATCH_SLOTS = 7 };
+enum { MED_SCRATCH_SLOTS = 8 };
 void *med_scratch(int slot, size_t n_bytes);
 
 #endif

@@ -1,11 +1,12 @@
-/* attention.c: softmax attention, a tile of queries of one head a task: QUERIES rows of scores at a time, as long as there are
- * tokens, so memory grows with tokens alone. Keys and values are rows of a channel over tokens: scores are sums of rows times
- * a number, and so is dv; y and dq are dot products of rows.
- * The gradient runs a head a task, as dk and dv are sums over all its queries, in the order of queries. */
-#include "backend/cpu/kernels.h"
+/* attention.c: softmax attention, a block of queries of one head a task: scores of as many queries as a tile of a matrix product
+ * has columns, so memory grows with tokens alone. Channels are rows over tokens: scores are keys times queries, y is values times
+ * weights, all as they lie.
+ * The gradient runs a head a task, as dk and dv are sums over all its queries, in the order of queries: QUERIES rows of scores at a
+ * time; scores and dv are sums of rows times a number, dq dot products of rows. */
+#include "backend/cpu/product.h"
 #include "backend/cpu/vmath.h"
 
-enum { COLUMNS = 3 };
+enum { BLOCK_QUERIES = NV * VL, COLUMNS = 3 };
 #if MED_VL == 16
 enum { QUERIES = 8 }; /* 8 x 3 sums stay in registers */
 #else
@@ -113,22 +114,55 @@ static void dots(const head *t, const float *p, const float *b, int64_t first, f
     }
 }
 
-static int64_t tiles_of(int64_t tokens) { return (tokens + QUERIES - 1) / QUERIES; }
+/* ---- forward: a block of queries of one head a task, queries along vectors ---- */
+
+/* Over the rows of p [tokens][BLOCK_QUERIES], every column for itself: e^(p - most), and 1 / their sum. */
+static void column_softmax(float *p, int64_t tokens, float *inverse) {
+    for (int q = 0; q < BLOCK_QUERIES; q += VL) {
+        vf most = vf_load(p + q), sum = vf_all(0);
+        for (int64_t j = 1; j < tokens; j++) {
+            vf x = vf_load(p + j * BLOCK_QUERIES + q);
+            most = vf_select(x > most, x, most);
+        }
+        for (int64_t j = 0; j < tokens; j++) {
+            vf e = vf_exp(vf_load(p + j * BLOCK_QUERIES + q) - most);
+            vf_store(p + j * BLOCK_QUERIES + q, e);
+            sum += e;
+        }
+        vf_store(inverse + q, 1 / sum);
+    }
+}
 
 static void attention_task(void *context, int task) {
     const med_call *c = context;
-    int64_t tokens = c->in[0].shape.dim[2] * c->in[0].shape.dim[3], tiles = tiles_of(tokens), h = task / tiles;
-    head t = head_of(c, h); /* heads of all samples lie behind each other */
-    float *p = med_scratch(SCRATCH_ROWS, (size_t)(QUERIES * t.stride) * sizeof *p);
-    weights_of(&t, task % tiles * QUERIES, p);
-    dots(&t, p, t.v, task % tiles * QUERIES, c->out.f32 + (t.q - c->in[0].f32));
+    int64_t tokens = c->in[0].shape.dim[2] * c->in[0].shape.dim[3], blocks = (tokens + BLOCK_QUERIES - 1) / BLOCK_QUERIES;
+    int64_t first = task % blocks * BLOCK_QUERIES, end = first + BLOCK_QUERIES < tokens ? first + BLOCK_QUERIES : tokens;
+    head t = head_of(c, task / blocks); /* heads of all samples lie behind each other */
+    float *query = med_scratch(SCRATCH_ROWS, (size_t)((2 * t.d + tokens + 1) * BLOCK_QUERIES) * sizeof *query);
+    float *out = query + t.d * BLOCK_QUERIES, *inverse = out + t.d * BLOCK_QUERIES, *p = inverse + BLOCK_QUERIES;
+    float scale = 1 / __builtin_sqrtf((float)t.d);
+    for (int64_t i = 0; i < t.d; i++)
+        for (int q = 0; q < BLOCK_QUERIES; q += VL)
+            vf_store(query + i * BLOCK_QUERIES + q, first + q < end ? vf_take(t.q + i * tokens, first + q, end) * scale : vf_all(0));
+    ISA(product_tiles)((product_tile){.x = query, .x_row = BLOCK_QUERIES, .w = t.k, .w_output = 1, .w_k = tokens, .k = (int)t.d,
+                                      .outputs = (int)tokens, .y = p, .y_row = BLOCK_QUERIES}, BLOCK_QUERIES / VL);
+    column_softmax(p, tokens, inverse);
+    ISA(product_tiles)((product_tile){.x = p, .x_row = BLOCK_QUERIES, .w = t.v, .w_output = tokens, .w_k = 1, .k = (int)tokens,
+                                      .outputs = (int)t.d, .y = out, .y_row = BLOCK_QUERIES}, BLOCK_QUERIES / VL);
+    float *y = c->out.f32 + (t.q - c->in[0].f32);
+    for (int64_t i = 0; i < t.d; i++)
+        for (int64_t q = first; q < end; q += VL)
+            vf_put(y + i * tokens, q, end, vf_load(out + i * BLOCK_QUERIES + q - first) * vf_load(inverse + q - first));
 }
 
 void ISA(attention)(const med_call *call) {
     med_shape s = call->in[0].shape;
+    int64_t blocks = (s.dim[2] * s.dim[3] + BLOCK_QUERIES - 1) / BLOCK_QUERIES;
     int heads = ((const med_attention_attr *)call->node->attr)->heads;
-    med_parallel((int)(s.dim[0] * heads * tiles_of(s.dim[2] * s.dim[3])), attention_task, (void *)call);
+    med_parallel((int)(s.dim[0] * heads * blocks), attention_task, (void *)call);
 }
+
+/* ---- gradient ---- */
 
 /* to[c][j] += p[r][j] * a[c][first + r] for the n queries of a tile. */
 static void spread(const head *t, const float *p, const float *a, int64_t first, int n, float *to) {

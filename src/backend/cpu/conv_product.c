@@ -2,10 +2,10 @@
  * product over rows = (channel, tap).
  *
  * Output positions of all samples are cut into panels of NV vectors, row after row, which are filled first (through the
- * prologue). A task has some blocks of OB outputs and goes through the rows in chunks whose panels stay in its L2: it packs
- * the weights of a block and a chunk and uses them at once at every panel. */
+ * prologue), unless they can be read from the input itself. A task has some blocks of OB outputs and goes through the rows in chunks whose panels stay in its L2. Weights of an
+ * output that lie row after row are read where they lie, the next block's fetched ahead; others are packed by block and chunk. */
 #include <stdlib.h>
-#include "backend/cpu/conv.h"
+#include "backend/cpu/product.h"
 
 enum { PANEL = NV * VL, CHUNK_BYTES = 448 << 10, FILL_CHANNELS = 32, MOST_POSITIONS = 1024, LEAST_POSITIONS = 128 /* for several taps to pay */ };
 
@@ -15,7 +15,7 @@ typedef struct product {
     int taps, rows, positions, n_panels; /* positions and panels: of a sample */
     int chunk;               /* rows */
     int n_fills, n_blocks, n_tasks;
-    float *panels;           /* [n][n_panels][rows][PANEL] */
+    float *panels;           /* [n][n_panels][rows][PANEL]; NULL: the input is read */
     double *parts;
 } product;
 
@@ -36,45 +36,45 @@ static void fill_task(void *context, int index) {
     }
 }
 
-/* m[o] (+)= sum_i u[i][o] x[i] for OB outputs and nv vectors. */
-INLINE void product_body(const float *x, const float *u, int channels, int nv, int is_first, float *m) {
-    vf acc[OB][NV];
-    UNROLL for (int o = 0; o < OB; o++) {
-        UNROLL for (int v = 0; v < nv; v++) acc[o][v] = is_first ? vf_all(0) : vf_load(m + o * PANEL + v * VL);
-    }
-    for (int i = channels; i > 0; i--, x += PANEL, u += OB) {
-        vf in[NV];
-        UNROLL for (int v = 0; v < nv; v++) in[v] = vf_load(x + v * VL);
-        UNROLL for (int o = 0; o < OB; o++) {
-            vf weight = vf_all(u[o]);
-            UNROLL for (int v = 0; v < nv; v++) acc[o][v] += in[v] * weight;
-        }
-    }
-    UNROLL for (int o = 0; o < OB; o++) {
-        UNROLL for (int v = 0; v < nv; v++) vf_store(m + o * PANEL + v * VL, acc[o][v]);
-    }
-}
-static void product_3(const float *x, const float *u, int channels, int is_first, float *m) { product_body(x, u, channels, 3, is_first, m); }
-static void product_2(const float *x, const float *u, int channels, int is_first, float *m) { product_body(x, u, channels, 2, is_first, m); }
-static void product_1(const float *x, const float *u, int channels, int is_first, float *m) { product_body(x, u, channels, 1, is_first, m); }
-
 static int vectors_of(const product *w, int panel) {
     int n = (w->positions - panel * PANEL + VL - 1) / VL;
     return n < NV ? n : NV;
 }
 
+/* Floats from a row's weights to the next's. */
+static int64_t row_step(const product *w) { return w->taps == 1 ? w->job->order.input : 1; }
+
+static const float *weights_at(const product *w, int block, int first) { return w->job->w + block * OB * w->job->order.output + first * row_step(w); }
+
 /* u[i][o] of rows first .. first+n-1 and a block of outputs; zeros for outputs that are not there. */
 static void pack(const product *w, int block, int first, int n, float *u) {
-    const weight_order *order = &w->job->order;
-    int64_t step = w->taps == 1 ? order->input : 1;
-    const float *from = w->job->w + block * OB * order->output + first * step;
     int there = w->job->outputs - block * OB < OB ? w->job->outputs - block * OB : OB;
-    if (there == OB && step == 1) {
-        ISA(conv_pack_rows)(from, order->output, n, u);
-        return;
+    const float *from = weights_at(w, block, first);
+    for (int i = 0; i < n; i++, from += row_step(w), u += OB)
+        for (int o = 0; o < OB; o++) u[o] = o < there ? from[o * w->job->order.output] : 0;
+}
+
+/* Row `first` of panel k, and the floats to the next row. */
+static const float *panel_at(const product *w, int k, int first, ptrdiff_t *row) {
+    *row = w->panels ? PANEL : w->positions;
+    if (w->panels) return w->panels + ((int64_t)k * w->rows + first) * PANEL;
+    return w->job->x + ((int64_t)(k / w->n_panels) * w->rows + first) * w->positions + k % w->n_panels * PANEL;
+}
+
+/* A block of outputs and a chunk of rows, at every panel. */
+static void multiply(const product *w, int block, int first, int panels, float *u, float *m) {
+    int n = w->rows - first < w->chunk ? w->rows - first : w->chunk, there = w->job->outputs - block * OB;
+    product_tile t = {.w = weights_at(w, block, first), .w_output = w->job->order.output, .w_k = 1, .k = n, .outputs = there < OB ? there : OB,
+                      .is_added = first > 0, .y_row = PANEL};
+    if (row_step(w) != 1) {
+        pack(w, block, first, n, u);
+        t.w = u, t.w_output = 1, t.w_k = OB, t.outputs = OB;
     }
-    for (int i = 0; i < n; i++, from += step, u += OB)
-        for (int o = 0; o < OB; o++) u[o] = o < there ? from[o * order->output] : 0;
+    for (int k = 0; k < panels; k++) {
+        t.x = panel_at(w, k, first, &t.x_row);
+        t.y = m + k * OB * PANEL;
+        ISA(product_tiles)(t, vectors_of(w, k % w->n_panels));
+    }
 }
 
 /* One block of outputs and one sample, with the bias, to y. */
@@ -94,17 +94,16 @@ static void blocks_task(void *context, int task) {
     size_t n_m = (size_t)(panels * OB * PANEL);
     float *u = med_scratch(SCRATCH_STRIP, (size_t)(w->chunk * OB) * sizeof *u), *m = med_scratch(SCRATCH_OUT, (size_t)(end - begin) * n_m * sizeof *m);
     for (int first = 0; first < w->rows; first += w->chunk)
-        for (int b = begin; b < end; b++) {
-            int n = w->rows - first < w->chunk ? w->rows - first : w->chunk;
-            pack(w, b, first, n, u);
-            for (int k = 0; k < panels; k++) {
-                int nv = vectors_of(w, k % w->n_panels);
-                (nv == 3 ? product_3 : nv == 2 ? product_2 : product_1)(w->panels + ((int64_t)k * w->rows + first) * PANEL, u, n, first == 0,
-                                                                   m + (size_t)(b - begin) * n_m + k * OB * PANEL);
-            }
-        }
+        for (int b = begin; b < end; b++) multiply(w, b, first, panels, u, m + (size_t)(b - begin) * n_m);
     for (int b = begin; b < end; b++)
         for (int i = 0; i < w->job->n; i++) store(w, m + (size_t)(b - begin) * n_m + (size_t)(i * w->n_panels * OB * PANEL), b, i);
+}
+
+/* A row is a channel as it lies, in whole vectors. */
+static int is_plain(const conv_job *job) {
+    const conv_geometry *g = &job->g;
+    if (g->kh * g->kw != 1 || g->stride_y * g->stride_x != 1 || g->pad_y || g->pad_x || g->ho * g->wo % VL) return 0;
+    return !job->call || ISA(channel_reader)(job->call, 0).is_plain;
 }
 
 int ISA(conv_product_fits)(const conv_job *job) {
@@ -124,8 +123,10 @@ void ISA(conv_product_run)(const conv_job *job) {
     int panels = job->n * w.n_panels, fit = CHUNK_BYTES / (panels * PANEL * (int)sizeof(float)), n_chunks = (w.rows + fit - 1) / fit;
     w.chunk = (w.rows + n_chunks - 1) / n_chunks;
     w.parts = ISA(conv_parts_create)(job, 1);
-    w.panels = med_scratch(SCRATCH_SHARED, (size_t)panels * (size_t)(w.rows * PANEL) * sizeof *w.panels);
-    med_parallel(job->n * w.n_fills, fill_task, &w);
+    if (!is_plain(job)) {
+        w.panels = med_scratch(SCRATCH_SHARED, (size_t)panels * (size_t)(w.rows * PANEL) * sizeof *w.panels);
+        med_parallel(job->n * w.n_fills, fill_task, &w);
+    }
     med_parallel(w.n_tasks, blocks_task, &w);
     ISA(conv_parts_finish)(job, w.parts, 1);
 }

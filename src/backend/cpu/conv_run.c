@@ -3,38 +3,45 @@
 #include "backend/cpu/conv_halving.h"
 #include "engine/switches.h"
 
-/* One output would use one of OB accumulators of a tile. So OB rows of it take the place of outputs: their kernels are
- * the same, each a row further down in a kernel of kh + OB - 1 rows, and OB rows are a step. */
-static void run_rows_as_outputs(const conv_job *job, int output) {
+/* Few outputs would use few of OB accumulators of a tile. So some rows of each take the place of outputs: their kernels are the
+ * same, each a row further down in a kernel that much taller, and as many rows are a step. Rows are put in order at the end. */
+static void run_rows_as_outputs(const conv_job *job) {
     conv_job rows = *job;
     conv_geometry *g = &rows.g;
-    int taps = g->kh * g->kw, tall = g->kh + OB - 1;
-    float *w = med_scratch(SCRATCH_TALL, (size_t)(OB * g->channels * tall * g->kw) * sizeof *w), *to = w;
-    memset(w, 0, (size_t)(OB * g->channels * tall * g->kw) * sizeof *w);
-    for (int r = 0; r < OB; r++)
-        for (int i = 0; i < g->channels; i++, to += tall * g->kw)
-            for (int t = 0; t < taps; t++)
-                to[r * g->kw + t] = job->w[output * job->order.output + i * job->order.input + job->order.tap[t]];
-    float bias[OB];
-    for (int r = 0; r < OB; r++) bias[r] = job->bias ? job->bias[output] : 0;
-
-    rows.w = w;
-    rows.order = (weight_order){.output = (int64_t)g->channels * tall * g->kw, .input = (int64_t)tall * g->kw};
-    for (int t = 0; t < tall * g->kw; t++) rows.order.tap[t] = t;
-    rows.bias = bias;
-    rows.outputs = OB;
-    rows.y += output * job->y_channel;
-    rows.y_channel = job->y_row;
-    rows.y_row = OB * job->y_row;
+    int n = OB / job->outputs, all = n * job->outputs, taps = g->kh * g->kw, tall = g->kh + n - 1, row = tall * g->kw;
+    float *w = med_scratch(SCRATCH_TALL, (size_t)(all * g->channels * row) * sizeof *w), *to = w, bias[OB];
+    memset(w, 0, (size_t)(all * g->channels * row) * sizeof *w);
+    for (int k = 0; k < all; k++) {
+        int o = k / n, r = k % n;
+        for (int i = 0; i < g->channels; i++, to += row)
+            for (int t = 0; t < taps; t++) to[r * g->kw + t] = job->w[o * job->order.output + i * job->order.input + job->order.tap[t]];
+        bias[k] = job->bias ? job->bias[o] : 0;
+    }
     g->kh = tall;
-    g->stride_y = OB;
-    g->ho /= OB;
+    g->stride_y = n;
+    g->ho /= n;
+    rows.w = w;
+    rows.order = (weight_order){.output = (int64_t)g->channels * row, .input = row};
+    for (int t = 0; t < row; t++) rows.order.tap[t] = t;
+    rows.bias = bias;
+    rows.outputs = all;
+    rows.y_channel = (int64_t)g->ho * g->wo;
+    rows.y_row = g->wo;
+    rows.y_col = 1;
+    rows.y_sample = all * rows.y_channel;
+    rows.y = med_scratch(SCRATCH_FEW, (size_t)(job->n * rows.y_sample) * sizeof *rows.y);
     ISA(conv_direct_run)(&rows);
+    for (int64_t k = 0; k < (int64_t)job->n * all * g->ho; k++) {
+        int64_t line = k % g->ho, output = k / g->ho % all, sample = k / g->ho / all;
+        float *y = job->y + sample * job->y_sample + output / n * job->y_channel + (line * n + output % n) * job->y_row;
+        for (int i = 0; i < g->wo; i++) y[i * job->y_col] = rows.y[k * g->wo + i];
+    }
 }
 
 static int has_few_outputs(const conv_job *job) {
     const conv_geometry *g = &job->g;
-    return job->outputs <= 2 && g->kh >= 3 && g->stride_y == 1 && g->ho % OB == 0 && (g->kh + OB - 1) * g->kw <= MAX_TAPS && !job->side.data;
+    int n = OB / job->outputs;
+    return n > 1 && g->kh >= 3 && g->stride_y == 1 && g->ho % n == 0 && (g->kh + n - 1) * g->kw <= MAX_TAPS && !job->side.data;
 }
 
 void ISA(conv_run)(const conv_job *job) {
@@ -44,7 +51,7 @@ void ISA(conv_run)(const conv_job *job) {
     } else if (ISA(conv_halving_fits)(job)) {
         ISA(conv_halving_run)(job);
     } else if (has_few_outputs(job)) {
-        for (int o = 0; o < job->outputs; o++) run_rows_as_outputs(job, o);
+        run_rows_as_outputs(job);
     } else if (is_on && ISA(conv_winograd_fits)(job)) {
         ISA(conv_winograd_run)(job);
     } else {

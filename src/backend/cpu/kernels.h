@@ -17,8 +17,8 @@
 
 double ISA(fma_peak)(long n_rounds, float *sink);
 
-/* How a thread's scratch slots are used: the first four by the caller of med_parallel, the others inside tasks. */
-enum { SCRATCH_WEIGHTS, SCRATCH_SHARED, SCRATCH_PADDED, SCRATCH_TALL, SCRATCH_STRIP, SCRATCH_ROWS, SCRATCH_OUT };
+/* How a thread's scratch slots are used: the first five by the caller of med_parallel, the others inside tasks. */
+enum { SCRATCH_WEIGHTS, SCRATCH_SHARED, SCRATCH_PADDED, SCRATCH_TALL, SCRATCH_FEW, SCRATCH_STRIP, SCRATCH_ROWS, SCRATCH_OUT };
 
 /* Element-wise work is cut into blocks of this many floats. */
 enum { BLOCK = 1 << 14 };
