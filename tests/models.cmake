@@ -1,4 +1,5 @@
 med_test(golden/baselines)
 med_test(cli/models)
 med_test(unit/mmgan)
+med_test(unit/resvit)
 med_test(cli/experiment)

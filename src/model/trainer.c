@@ -21,11 +21,12 @@ typedef struct step_plan {
     med_plan *plan;
     med_val *grad; /* per graph parameter */
     float share, w_kl, w_dis;
-    float *noise[MED_MAX_NOISE];
 } step_plan;
 
 typedef struct lane {
     med_workspace *workspace;
+    float *noise[MED_MAX_NOISE]; /* of whichever plan runs: drawn anew for every run */
+    size_t noise_bytes[MED_MAX_NOISE];
     step_plan *plans, *current;
     med_status status;
     char message[600]; /* messages belong to threads: kept here */
@@ -114,7 +115,6 @@ med_status med_trainer_create(const med_net *net, med_trainer_options o, med_wei
 }
 
 static void free_plan(step_plan *p) {
-    for (int i = 0; i < p->values.noise.n; i++) free(p->noise[i]);
     med_plan_free(p->plan);
     med_graph_free(p->graph);
     free(p->grad);
@@ -126,6 +126,7 @@ static void free_lane(lane *l) {
         next = p->next;
         free_plan(p);
     }
+    for (int i = 0; i < MED_MAX_NOISE; i++) free(l->noise[i]);
     med_workspace_free(l->workspace);
 }
 
@@ -191,13 +192,18 @@ static med_status bind_parameters(med_trainer *t, step_plan *p) {
     return MED_OK;
 }
 
-static med_status bind_noise(step_plan *p) {
+/* Room for the noise of this plan; *total: of all noise of the lane. */
+static med_status reserve_noise(lane *l, const step_plan *p, size_t *total) {
     for (int i = 0; i < p->values.noise.n; i++) {
-        med_val leaf = p->values.noise.item[i].value;
-        size_t n = (size_t)med_shape_count(med_val_shape(p->graph, leaf));
-        MED_TRY(med_buffer_alloc(n * sizeof(float), "noise", (void **)&p->noise[i]));
-        med_plan_bind(p->plan, leaf, p->noise[i]);
+        size_t n_bytes = (size_t)med_shape_count(med_val_shape(p->graph, p->values.noise.item[i].value)) * sizeof(float);
+        if (l->noise_bytes[i] >= n_bytes) continue;
+        free(l->noise[i]);
+        l->noise_bytes[i] = 0;
+        MED_TRY(med_buffer_alloc(n_bytes, "noise", (void **)&l->noise[i]));
+        l->noise_bytes[i] = n_bytes;
     }
+    *total = 0;
+    for (int i = 0; i < MED_MAX_NOISE; i++) *total += l->noise_bytes[i];
     return MED_OK;
 }
 
@@ -210,8 +216,11 @@ static med_status build(med_trainer *t, lane *l, step_plan *p) {
     mark_outputs(p);
     MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = l->workspace, .is_reference = t->options.is_reference}, &p->plan));
     MED_TRY(bind_parameters(t, p));
-    if (med_plan_bytes(p->plan) > t->n_activation_bytes) t->n_activation_bytes = med_plan_bytes(p->plan);
-    return bind_noise(p);
+    size_t n_noise;
+    MED_TRY(reserve_noise(l, p, &n_noise));
+    size_t n_bytes = med_plan_bytes(p->plan) + n_noise;
+    if (n_bytes > t->n_activation_bytes) t->n_activation_bytes = n_bytes;
+    return MED_OK;
 }
 
 static med_status find_plan(med_trainer *t, lane *l, med_step_key key, step_plan **out) {
@@ -239,11 +248,13 @@ static void bind_images(const med_trainer *t, step_plan *p, const med_step_input
     }
 }
 
-static void draw_noise(step_plan *p, const med_step_input *in, int first) {
+static void draw_noise(const lane *l, const med_step_input *in, int first) {
+    const step_plan *p = l->current;
     for (int i = 0; i < p->values.noise.n; i++) {
         const med_noise *noise = &p->values.noise.item[i];
         int64_t per_slice = med_shape_count(med_val_shape(p->graph, noise->value)) / p->key.n;
-        in->noise(in->noise_context, noise, first, p->key.n, per_slice, p->noise[i]);
+        in->noise(in->noise_context, noise, first, p->key.n, per_slice, l->noise[i]);
+        med_plan_bind(p->plan, noise->value, l->noise[i]);
     }
 }
 
@@ -340,7 +351,7 @@ typedef struct piece_job {
 static void run_piece(void *context, int i) {
     const piece_job *job = context;
     lane *l = &job->trainer->lanes[i];
-    draw_noise(l->current, job->in, job->first + i * job->size);
+    draw_noise(l, job->in, job->first + i * job->size);
     l->status = med_plan_run(l->current->plan);
     if (l->status != MED_OK) snprintf(l->message, sizeof l->message, "%s", med_message());
 }

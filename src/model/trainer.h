@@ -153,7 +153,7 @@ med_weights *med_trainer_state(med_trainer *t);
  * of one piece of the batch, as in med_plan_times. Returns the rows of a part of the step. */
 void med_trainer_profile(med_trainer *t, bool is_on);
 int med_trainer_times(const med_trainer *t, int part, med_op_time *out, int max);
-/* Bytes: parameters with gradients and moments; the largest activation buffer so far. */
+/* Bytes: parameters with gradients and moments; the largest activation buffer with noise so far. */
 void med_trainer_memory(const med_trainer *t, size_t *parameters, size_t *activations);
 
 #endif
