@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/memory.h"
+#include "task/report_axis.h"
 
 enum {
     MAX_SERIES = 2,
@@ -119,12 +120,6 @@ static double place(const axis *a, double value) {
     return a->from + t * (a->to - a->from);
 }
 
-/* 1, 2 or 5 times a power of ten, near range/5. */
-static double nice_step(double range) {
-    double power = pow(10, floor(log10(range / 5))), rest = range / 5 / power;
-    return power * (rest < 1.5 ? 1 : rest < 3.5 ? 2 : rest < 7.5 ? 5 : 10);
-}
-
 /* Thin to MAX_DRAWN points by means of neighbours; returns how many points became one. */
 static int thin(series *s) {
     int stride = (s->n + MAX_DRAWN - 1) / MAX_DRAWN, n = 0;
@@ -151,9 +146,9 @@ static void find_limits(const chart *c, axis *x, axis *y) {
     y->is_log = y->lo > 0 && y->hi > 30 * y->lo;
     if (y->is_log) return;
     if (y->lo > 0 && y->lo < 0.5 * y->hi) y->lo = 0;
-    double margin = y->hi > y->lo ? 0.05 * (y->hi - y->lo) : fmax(fabs(y->hi), 1) * 0.1;
-    y->hi += margin;
-    if (y->lo != 0) y->lo -= margin;
+    bool stands_on_0 = y->lo == 0;
+    med_axis_widen(&y->lo, &y->hi, 0.05);
+    if (stands_on_0) y->lo = 0;
 }
 
 static void draw_y_tick(med_text *html, const axis *y, double value) {
@@ -164,10 +159,10 @@ static void draw_y_tick(med_text *html, const axis *y, double value) {
 }
 
 static void draw_axes(med_text *html, const axis *x, const axis *y, const char *x_title) {
-    double step = nice_step(x->hi - x->lo);
-    for (double v = ceil(x->lo / step) * step; v <= x->hi + 1e-9 * step; v += step)
-        med_text_add(html, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>", place(x, v),
-                     HEIGHT - BOTTOM + 14, v);
+    double tick[MED_MAX_TICKS];
+    int n = med_axis_ticks(x->lo, x->hi, 5, tick);
+    for (int i = 0; i < n; i++)
+        med_text_add(html, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>", place(x, tick[i]), HEIGHT - BOTTOM + 14, tick[i]);
     med_text_add(html, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>", WIDTH - RIGHT, HEIGHT - 4, x_title);
     if (y->is_log) {
         for (double decade = pow(10, floor(log10(y->lo))); decade <= y->hi; decade *= 10)
@@ -176,9 +171,8 @@ static void draw_axes(med_text *html, const axis *x, const axis *y, const char *
                 if (is_wanted && k * decade >= y->lo && k * decade <= y->hi) draw_y_tick(html, y, k * decade);
             }
     } else {
-        step = nice_step(y->hi - y->lo);
-        for (double v = ceil(y->lo / step) * step; v <= y->hi; v += step)
-            draw_y_tick(html, y, fabs(v) < 1e-9 * step ? 0 : v);
+        n = med_axis_ticks(y->lo, y->hi, 5, tick);
+        for (int i = 0; i < n; i++) draw_y_tick(html, y, tick[i]);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/memory.h"
 #include "metric/summary.h"
+#include "task/report_axis.h"
 #include "task/report_scores.h"
 
 enum { WIDTH = 640, LABEL = 210, ROW = 28, SIDE = 420, HIGH = 300, MAX_SERIES = 40, MAX_COLUMNS = 8 };
@@ -27,8 +28,7 @@ static void limits(const med_score_table *t, const med_report_metric *m, bool in
     for (int i = 0; i < t->n; i++)
         if (med_report_counts(&t->row[i], m, includes_seen))
             *lo = fmin(*lo, t->row[i].value), *hi = fmax(*hi, t->row[i].value);
-    double margin = *hi > *lo ? 0.04 * (*hi - *lo) : fmax(0.01, 0.05 * fabs(*hi));
-    *lo -= margin, *hi += margin;
+    med_axis_widen(lo, hi, 0.04);
 }
 
 static void text_at(med_text *html, double x, double y, const char *anchor, const char *text) {
@@ -43,12 +43,6 @@ static void point(med_text *html, double x, double y, const med_score *row) {
     med_text_put(html, ": ");
     med_report_number(html, row->metric, row->value);
     med_text_put(html, "</title></circle>");
-}
-
-/* Round values between lo and hi: 1, 2 or 5 times a power of ten apart. */
-static double tick_step(double lo, double hi) {
-    double power = pow(10, floor(log10((hi - lo) / 4))), rest = (hi - lo) / 4 / power;
-    return power * (rest < 1.5 ? 1 : rest < 3.5 ? 2 : rest < 7.5 ? 5 : 10);
 }
 
 /* As the table gives it, without the digits that a tick does not need. */
@@ -101,12 +95,13 @@ static void boxes_of(const med_score_table *t, const med_report_metric *m, bool 
     int height = n * ROW + 34;
     med_text_add(html, "<figure><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s of every case\">", WIDTH,
                  height, m->title);
-    double step = tick_step(s.lo, s.hi);
-    for (double v = ceil(s.lo / step) * step; v <= s.hi; v += step) {
-        double at = fabs(v) < 1e-9 * step ? 0 : v, x = place(&s, at);
+    double tick[MED_MAX_TICKS];
+    int n_ticks = med_axis_ticks(s.lo, s.hi, 4, tick);
+    for (int i = 0; i < n_ticks; i++) {
+        double x = place(&s, tick[i]);
         med_text_add(html, "<path class=\"axis\" d=\"M%.1f 4V%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
                      x, height - 24, x, height - 10);
-        tick_text(html, m, at);
+        tick_text(html, m, tick[i]);
         med_text_put(html, "</text>");
     }
     for (int k = 0; k < n; k++) box_row(t, m, includes_seen, series[k], &s, 18 + k * ROW, html);
@@ -156,12 +151,13 @@ static bool is_in_column(const paired *p, const med_score *row, int c) {
 static double column_at(const paired *p, int c) { return 60 + (c + 0.5) * (SIDE - 70) / p->n; }
 
 static void paired_axes(const paired *p, med_text *html) {
-    double step = tick_step(p->y.lo, p->y.hi);
-    for (double v = ceil(p->y.lo / step) * step; v <= p->y.hi; v += step) {
-        double at = fabs(v) < 1e-9 * step ? 0 : v, y = place(&p->y, at);
+    double tick[MED_MAX_TICKS];
+    int n_ticks = med_axis_ticks(p->y.lo, p->y.hi, 4, tick);
+    for (int i = 0; i < n_ticks; i++) {
+        double y = place(&p->y, tick[i]);
         med_text_add(html, "<path class=\"axis\" d=\"M56 %.1fH%d\"/><text x=\"50\" y=\"%.1f\" text-anchor=\"end\">", y,
                      SIDE - 8, y + 4);
-        tick_text(html, p->metric, at);
+        tick_text(html, p->metric, tick[i]);
         med_text_put(html, "</text>");
     }
     for (int c = 0; c < p->n; c++) {

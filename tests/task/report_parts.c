@@ -2,6 +2,7 @@
 #include <math.h>
 #include "base/file.h"
 #include "base/memory.h"
+#include "task/report_axis.h"
 #include "task/report_curves.h"
 #include "task/report_table.h"
 #include "testing.h"
@@ -73,6 +74,34 @@ static void long_logs_are_thinned_to_their_mean(void **state) {
     assert_non_null(strstr(html.data, ">epoch<"));
     med_text_free(&html);
     med_text_free(&log);
+}
+
+/* Means of equal numbers differ by rounding: that is no range to put marks into. */
+static void a_constant_is_drawn_as_one(void **state) {
+    (void)state;
+    for (int n = 2430; n < 2440; n++) {
+        med_text log = {0}, html = {0};
+        for (int i = 1; i <= n; i++) med_text_add(&log, "{\"step\":%d,\"lr\":0.0002}\n", i);
+        assert_int_equal(draw_log(log.data, &html), MED_OK);
+        assert_non_null(strstr(html.data, ">0.0002<"));
+        assert_in_range(count(html.data, "class=\"axis\""), 2, 12);
+        med_text_free(&html);
+        med_text_free(&log);
+    }
+}
+
+static void marks_are_round_and_few(void **state) {
+    (void)state;
+    double tick[MED_MAX_TICKS], lo = 3, hi = 3;
+    assert_int_equal(med_axis_ticks(0, 1, 5, tick), 6);
+    for (int i = 0; i < 6; i++) assert_true(fabs(tick[i] - 0.2 * i) < 1e-15);
+    assert_int_equal(med_axis_ticks(-1, 1.9, 4, tick), 6);
+    assert_true(tick[0] == -1 && tick[2] == 0 && tick[5] == 1.5);
+    assert_int_equal(med_axis_ticks(1, 1, 5, tick), 0);
+    assert_int_equal(med_axis_ticks(NAN, 1, 5, tick), 0);
+    assert_in_range(med_axis_ticks(2e-4, nextafter(2e-4, 1), 5, tick), 0, MED_MAX_TICKS);
+    med_axis_widen(&lo, &hi, 0.05);
+    assert_true(lo == 3 - 0.1 * 3 && hi == 3 + 0.1 * 3);
 }
 
 static void a_broken_log_is_named(void **state) {
@@ -162,6 +191,8 @@ int main(void) {
         cmocka_unit_test(pictures_are_inside_the_page),
         cmocka_unit_test(curves_draw_what_is_logged),
         cmocka_unit_test(long_logs_are_thinned_to_their_mean),
+        cmocka_unit_test(a_constant_is_drawn_as_one),
+        cmocka_unit_test(marks_are_round_and_few),
         cmocka_unit_test(a_broken_log_is_named),
         cmocka_unit_test(table_gives_means_over_cases),
         cmocka_unit_test(table_judges_only_where_there_is_an_opponent),
