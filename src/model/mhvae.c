@@ -132,9 +132,10 @@ static med_modset draw_given(const med_net *n, med_modset observed, double progr
     return observed;
 }
 
-static const char *const short_settings[] = {"w_kl=1", NULL};
-static const char *const paper_settings[] = {"w_kl=1", "w_dis=1", NULL};
-/* One visit of a case, one step; the ramp is as long as the run. Released: the network sees its discriminators one epoch before
+/* So large a weight silences the latents unless it grows over the whole run, however long that is. */
+static const char *const short_settings[] = {"w_kl=1", "kl_ramp_epochs=1000000", NULL};
+static const char *const paper_settings[] = {"w_kl=1", "kl_ramp_epochs=1000000", "w_dis=1", NULL};
+/* One visit of a case, one step. Released: the network sees its discriminators one epoch before
  * they have learnt anything; here both begin at 101. */
 static const char *const native[] = {"epochs=500", "subsets=one", "kl_ramp_epochs=500", "w_dis=1", "discriminator_from=101",
                                      "adversarial_from=101", "restart_at=0", "lr=2e-3", "lr_end=1e-4", "batch=16", NULL};

@@ -28,7 +28,7 @@ const med_option med_train_keys[] = {
     MED_OPT_CHOICE(T, "inputs", inputs, "model|tested",
                    "what a step gives, where the model draws it: as its authors drew, or what tests give: the anchor alone half of the time, else other modalities"),
     MED_OPT_FLOAT(T, "w_kl", w_kl, 0, 1e6, "weight of the Kullback-Leibler term per voxel"),
-    MED_OPT_INT(T, "kl_ramp_epochs", kl_ramp_epochs, 0, MAX_EPOCHS, "epochs over which w_kl grows from 0"),
+    MED_OPT_INT(T, "kl_ramp_epochs", kl_ramp_epochs, 0, MAX_EPOCHS, "epochs over which w_kl grows from 0, the whole run if it has fewer"),
     MED_OPT_FLOAT(T, "w_dis", w_dis, 0, 1e6, "weight of the adversarial term; 0: no discriminators"),
     MED_OPT_INT(T, "discriminator_from", discriminator_from, 1, MAX_EPOCHS,
                 "epoch from which discriminators are trained"),

@@ -10,7 +10,8 @@
 med_train_phase med_train_phase_of(const med_train_config *c, int epoch) {
     double cosine = 0.5 * (1 + cos(M_PI * (epoch - 1) / c->epochs));
     med_train_phase p = {.lr = c->lr_end + (c->lr - c->lr_end) * cosine, .w_kl = c->w_kl};
-    if (epoch < c->kl_ramp_epochs) p.w_kl *= (double)epoch / c->kl_ramp_epochs;
+    int ramp = c->kl_ramp_epochs < c->epochs ? c->kl_ramp_epochs : c->epochs;
+    if (epoch < ramp) p.w_kl *= (double)epoch / ramp;
     bool is_adversarial = c->w_dis > 0;
     p.w_dis = is_adversarial && epoch >= c->adversarial_from ? c->w_dis : 0;
     p.trains_discriminators = is_adversarial && epoch >= c->discriminator_from;

@@ -26,6 +26,9 @@ static void rates_follow_the_paper(void **state) {
     assert_close(med_train_phase_of(&c, 25).w_kl, 0.5e-3, 1e-15);
     assert_close(med_train_phase_of(&c, 50).w_kl, 1e-3, 0);
     assert_close(med_train_phase_of(&c, 900).w_kl, 1e-3, 0);
+    c.epochs = 40; /* shorter than the ramp */
+    assert_close(med_train_phase_of(&c, 10).w_kl, 0.25e-3, 1e-15);
+    assert_close(med_train_phase_of(&c, 40).w_kl, 1e-3, 0);
 }
 
 static void adversarial_phases_begin_when_they_should(void **state) {
