@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "engine/switches.h"
 #include "task/golden_fixture.h"
 
 #define GOLDEN(kind) extern const med_golden_kind med_golden_##kind;
@@ -75,6 +76,14 @@ void med_golden_compare_rms(med_golden *f, const char *name, const double *got, 
     json_t *row = json_array_get(f->checks, json_array_size(f->checks) - 1);
     json_object_set_new(row, "rms", json_real(rms));
     json_object_set_new(row, "rms_tolerance", json_real(rms_tolerance));
+}
+
+med_status med_golden_strictly(med_status (*part)(void *), void *context) {
+    bool was_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
+    MED_TRY(med_switch_set("plan.winograd=off"));
+    med_status status = part(context);
+    if (was_on) MED_TRY(med_switch_set("plan.winograd=on"));
+    return status;
 }
 
 static med_status open_fixture(const char *path, med_golden *f) {

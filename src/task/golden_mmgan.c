@@ -13,7 +13,6 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "engine/plan.h"
-#include "engine/switches.h"
 #include "model/trainer.h"
 #include "task/golden_net.h"
 
@@ -284,7 +283,13 @@ static med_status check_gradient(gan_run *r, const char *tag, const med_tensor *
     return status;
 }
 
-static med_status dry_step(gan_run *r, const char *tag) {
+typedef struct first_step { gan_run *r; const char *tag; } first_step;
+
+/* Step 0 with both networks untouched. */
+static med_status dry_step(void *context) {
+    const first_step *step = context;
+    gan_run *r = step->r;
+    const char *tag = step->tag;
     med_trainer *t = NULL;
     med_step_result s;
     r->step = 0;
@@ -301,15 +306,6 @@ static med_status dry_step(gan_run *r, const char *tag) {
         }
     }
     med_trainer_free(t);
-    return status;
-}
-
-/* Step 0 with both networks untouched, and without Winograd, whose rounding moves single pixels over kinks. */
-static med_status first_step(gan_run *r, const char *tag) {
-    bool was_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
-    MED_TRY(med_switch_set("plan.winograd=off"));
-    med_status status = dry_step(r, tag);
-    if (was_on) MED_TRY(med_switch_set("plan.winograd=on"));
     return status;
 }
 
@@ -362,7 +358,7 @@ static med_status train(gan_run *r) {
     for (int i = 0; i < 2; i++) {
         if (!json_object_get(json_object_get(r->train, "history"), tags[i])) continue;
         MED_TRY(med_net_set(&r->net, i ? "dropout=0.2" : "dropout=0"));
-        MED_TRY(first_step(r, tags[i]));
+        MED_TRY(med_golden_strictly(dry_step, &(first_step){r, tags[i]}));
         MED_TRY(all_steps(r, tags[i]));
     }
     return MED_OK;

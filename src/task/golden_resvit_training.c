@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "engine/switches.h"
 #include "task/golden_resvit.h"
 
 static const double loss_relative = 1e-5, updated_relative = 1e-4;
@@ -196,7 +195,8 @@ static med_status all_steps(fixture *x, const char *tag, const json_t *rows) {
     return status;
 }
 
-static med_status train(fixture *x) {
+static med_status train(void *context) {
+    fixture *x = context;
     static const char *const tags[] = {"nodrop", "drop"}, *const dropouts[] = {"dropout=0", "dropout=0.1"};
     for (int k = 0; k < 2; k++) {
         const json_t *rows = json_object_get(json_object_get(x->train, "history"), tags[k]);
@@ -209,10 +209,5 @@ static med_status train(fixture *x) {
 }
 
 med_status med_golden_resvit_training(fixture *x) {
-    if (!x->train) return MED_OK;
-    bool was_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
-    MED_TRY(med_switch_set("plan.winograd=off"));
-    med_status status = train(x);
-    if (was_on) MED_TRY(med_switch_set("plan.winograd=on"));
-    return status;
+    return x->train ? med_golden_strictly(train, x) : MED_OK;
 }

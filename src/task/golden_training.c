@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "engine/switches.h"
 #include "task/golden_mmhvae.h"
 #include "task/golden_net.h"
 
@@ -246,13 +245,15 @@ static med_status step(training *t, bool is_dry) {
     return is_dry || t->step > 0 ? check_history(t, &s) : MED_OK;
 }
 
-static med_status first_step(training *t) {
+static med_status first_step(void *context) {
+    training *t = context;
     MED_TRY(start_training(t, false));
     MED_TRY(step(t, true));
     return check_all(t->r, med_trainer_gradients(t->trainer), NULL);
 }
 
-static med_status all_steps(training *t) {
+static med_status all_steps(void *context) {
+    training *t = context;
     MED_TRY(start_training(t, true));
     int n_steps = (int)json_integer_value(json_object_get(t->json, "steps"));
     for (t->step = 0; t->step < n_steps; t->step++) MED_TRY(step(t, false));
@@ -262,21 +263,12 @@ static med_status all_steps(training *t) {
     return check_all(t->r, med_trainer_discriminators(t->trainer), after);
 }
 
-/* Part of the training, with Winograd's transforms off; then as before. */
-static med_status strictly(med_status (*part)(training *), training *t) {
-    bool was_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
-    MED_TRY(med_switch_set("plan.winograd=off"));
-    med_status status = part(t);
-    if (was_on) MED_TRY(med_switch_set("plan.winograd=on"));
-    return status;
-}
-
 med_status med_golden_training(med_golden_run *r) {
-    static med_status (*const parts[])(training *) = {first_step, all_steps};
+    static med_status (*const parts[])(void *) = {first_step, all_steps};
     for (int i = 0; i < 2; i++) {
         training t = {.r = r, .json = json_object_get(r->f->json, "train")};
         if (!t.json) return MED_OK;
-        med_status status = strictly(parts[i], &t);
+        med_status status = med_golden_strictly(parts[i], &t);
         med_trainer_free(t.trainer);
         MED_TRY(status);
     }
