@@ -94,18 +94,8 @@ static char *format_header(const med_volume *v, med_affine lps, med_voxel_type t
 }
 
 med_status med_meta_save(const med_volume *v, const char *path, med_voxel_type type) {
-    med_affine lps;
-    uint8_t *data;
-    size_t n_bytes;
-    MED_TRY(med_text_image_lps(v, path, &lps));
-    MED_TRY(med_text_image_pack(v, path, type, false, &data, &n_bytes));
-    char *beside = strcmp(strrchr(path, '.'), ".mhd") == 0 ? med_text_image_beside(path, ".raw") : NULL;
-    char *header = format_header(v, lps, type, beside ? med_path_base(beside) : NULL);
-    med_status status = med_text_image_write(path, header, beside, data, n_bytes);
-    free(header);
-    free(beside);
-    free(data);
-    return status;
+    static const med_text_image format = {format_header, ".mhd", ".raw", false};
+    return med_text_image_save(&format, v, path, type);
 }
 
 static const char *const endings[] = {".mha", ".mhd", NULL};

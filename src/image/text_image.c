@@ -10,7 +10,8 @@
 #include "image/span.h"
 #include "image/voxel.h"
 
-med_status med_text_image_lps(const med_volume *v, const char *path, med_affine *out) {
+/* The volume's affine in LPS, checked to be writable. */
+static med_status writable_lps(const med_volume *v, const char *path, med_affine *out) {
     for (int a = 0; a < 3; a++)
         if (v->grid.n[a] < 1)
             return med_fail(MED_EFAIL, "%s: axis %d has %d voxels, expected 1 or more", path, a + 1, v->grid.n[a]);
@@ -27,13 +28,15 @@ char *med_text_image_description(const med_volume *v) {
     return text.n ? med_strdup(med_span_show(text, shown)) : NULL;
 }
 
-char *med_text_image_beside(const char *path, const char *ending) {
-    const char *dot = strrchr(path, '.');
+/* PATH with its ending replaced, where its voxels lie in a file of their own; else NULL. Owned. */
+static char *data_path_of(const med_text_image *format, const char *path) {
+    const char *dot = strrchr(path, '.'), *ending = format->data_ending;
+    if (strcmp(dot, format->detached_ending) != 0) return NULL;
     return med_format("%.*s%s", (int)(dot - path), path, ending);
 }
 
-med_status med_text_image_pack(const med_volume *v, const char *path, med_voxel_type type, bool is_gzip, uint8_t **out,
-                               size_t *n_out) {
+/* Voxels of `type`, gzipped or not, into an owned buffer. */
+static med_status pack(const med_volume *v, const char *path, med_voxel_type type, bool is_gzip, uint8_t **out, size_t *n_out) {
     void *plain;
     size_t n_bytes = med_grid_count(v->grid) * med_voxel_bytes(type);
     MED_TRY(med_buffer_alloc(n_bytes, "a file to write", &plain));
@@ -58,9 +61,18 @@ static med_status write_both(const char *path, const char *header, const uint8_t
     return status;
 }
 
-med_status med_text_image_write(const char *path, const char *header, const char *data_path, const uint8_t *data,
-                                size_t n_bytes) {
-    if (!data_path) return write_both(path, header, data, n_bytes);
-    MED_TRY(med_file_write(data_path, data, n_bytes));
-    return med_file_write(path, header, strlen(header));
+med_status med_text_image_save(const med_text_image *format, const med_volume *v, const char *path, med_voxel_type type) {
+    med_affine lps;
+    uint8_t *data;
+    size_t n_bytes;
+    MED_TRY(writable_lps(v, path, &lps));
+    MED_TRY(pack(v, path, type, format->is_gzip, &data, &n_bytes));
+    char *beside = data_path_of(format, path);
+    char *header = format->header(v, lps, type, beside ? med_path_base(beside) : NULL);
+    med_status status = beside ? med_file_write(beside, data, n_bytes) : write_both(path, header, data, n_bytes);
+    if (beside && status == MED_OK) status = med_file_write(path, header, strlen(header));
+    free(header);
+    free(beside);
+    free(data);
+    return status;
 }

@@ -4,18 +4,19 @@
 
 #include "image/volume.h"
 
-/* The volume's affine in LPS, checked to be writable. */
-MED_CHECK med_status med_text_image_lps(const med_volume *v, const char *path, med_affine *out);
+/* How one format writes: its header's text, and when the voxels lie in a file beside. */
+typedef struct med_text_image {
+    /* The header (owned). affine: the volume's in LPS; data_name: file of the voxels, NULL when they follow the header. */
+    char *(*header)(const med_volume *v, med_affine affine, med_voxel_type type, const char *data_name);
+    const char *detached_ending; /* files named so are headers alone ... */
+    const char *data_ending;     /* ... with their voxels in one named so */
+    bool is_gzip;
+} med_text_image;
+
 /* The description as one line of a header; NULL when there is none. Owned. */
 char *med_text_image_description(const med_volume *v);
-/* PATH with its ending replaced, and the part of that behind the last '/'. Owned. */
-char *med_text_image_beside(const char *path, const char *ending);
 
-/* Voxels of `type`, gzipped or not, into an owned buffer. */
-MED_CHECK med_status med_text_image_pack(const med_volume *v, const char *path, med_voxel_type type, bool is_gzip,
-                                         uint8_t **out, size_t *n_out);
-/* header and data as one file, or the data in a file of their own (data_path not NULL; written first). */
-MED_CHECK med_status med_text_image_write(const char *path, const char *header, const char *data_path,
-                                          const uint8_t *data, size_t n_bytes);
+/* PATH (and its file of voxels, which is written first). Refuses empty axes and affines that cannot be written. */
+MED_CHECK med_status med_text_image_save(const med_text_image *format, const med_volume *v, const char *path, med_voxel_type type);
 
 #endif

@@ -1,22 +1,10 @@
 /* medley compare: what is equal, what is near, what is missing, and what cannot be compared. */
 #include "../images.h"
-
 #include "../program.h"
+#include "../folder.h"
+
 #include "base/file.h"
 #include "engine/weights.h"
-
-static char *folder;
-
-static int setup(void **state) {
-    (void)state;
-    folder = testing_folder();
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    testing_remove(folder);
-    return 0;
-}
 
 static float ramp(int i, int j, int k) { return (float)(i + 2 * j + 3 * k); }
 
@@ -154,7 +142,7 @@ static void what_cannot_be_compared(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
         TEST(images),
         TEST(folders),
         TEST(weights),

@@ -1,22 +1,10 @@
 /* medley export: all three kinds of weights become one and the same file; bad input is refused and leaves nothing. */
 #include "program.h"
+#include "folder.h"
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/mmhvae.h"
-
-static char *folder;
-
-static int set_up(void **state) {
-    (void)state;
-    folder = testing_folder();
-    return 0;
-}
-static int tear_down(void **state) {
-    (void)state;
-    testing_remove(folder);
-    return 0;
-}
 
 static const char *golden(void) {
     static char path[512];
@@ -126,7 +114,7 @@ static void bad_input(void **state) {
     free(half);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(three_kinds_give_the_same),

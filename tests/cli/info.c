@@ -1,22 +1,10 @@
 /* medley info: what it says about an image, a weights file and a folder of cases that the test wrote itself. */
 #include "program.h"
+#include "folder.h"
 
 #include "base/file.h"
 #include "image/volume.h"
 #include "model/mmhvae.h"
-
-static char *folder;
-
-static int setup(void **state) {
-    (void)state;
-    folder = testing_folder();
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    testing_remove(folder);
-    return 0;
-}
 
 /* 4 x 3 x 2 voxels, i pointing left, j posterior, k up: LPS, spacing 0.5, 2, 3 mm; values 0..23 minus 5. */
 static void write_image(const char *path) {
@@ -163,10 +151,10 @@ static void released_weights(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_image, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_weights_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_folder_of_cases, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_cannot_be_explained, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_image, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_weights_file, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_folder_of_cases, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(what_cannot_be_explained, folder_make, folder_remove),
         cmocka_unit_test(released_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

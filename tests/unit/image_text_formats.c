@@ -1,20 +1,8 @@
 /* NRRD and MetaImage out and in again, and what only they can hold: lists, layers of a segmentation, files beside. */
 #include "../images.h"
+#include "../folder.h"
 
 #include "base/file.h"
-
-static char *folder;
-
-static int setup(void **state) {
-    (void)state;
-    folder = testing_folder();
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    testing_remove(folder);
-    return 0;
-}
 
 static float wavy(int i, int j, int k) { return sinf(0.37f * (float)i) * 1e3f + (float)j / 3 - (float)(k * k); }
 static float small_integer(int i, int j, int k) { return (float)((7 * i + 3 * j + 11 * k) % 256); }
@@ -192,5 +180,5 @@ int main(void) {
         cmocka_unit_test(written_is_read),       cmocka_unit_test(layers_of_a_segmentation), cmocka_unit_test(lists),
         cmocka_unit_test(old_and_short_headers), cmocka_unit_test(fields_that_cannot_be),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -1,21 +1,9 @@
 /* Landmarks of Slicer and MNI: read as they are found, written and read again, refused with a line number. */
 #include "../images.h"
+#include "../folder.h"
 
 #include "base/file.h"
 #include "image/landmarks.h"
-
-static char *folder;
-
-static int setup(void **state) {
-    (void)state;
-    folder = testing_folder();
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    testing_remove(folder);
-    return 0;
-}
 
 static char *write_text(const char *name, const char *text) {
     char *path = med_path_join(folder, name);
@@ -150,5 +138,5 @@ int main(void) {
         cmocka_unit_test(written_is_read),
         cmocka_unit_test(malformed_files_are_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
