@@ -215,11 +215,12 @@ static void conv2d_grad_weight(void **state) { (void)state, each_conv(check_conv
 /* Channels of whole vectors: one sample in parts, several samples a task, images that are no whole tiles. */
 static void halving(void **state) {
     (void)state;
-    static const int halved[][4] = {{1, 32, 48, 96}, {3, 32, 4, 10}, {20, 32, 6, 8}, {1, 64, 20, 16}, {1, 96, 6, 6}};
-    med_conv_attr a = {4, 2, 1, MED_PAD_ZERO};
+    static const int halved[][4] = {{1, 32, 48, 96}, {3, 32, 4, 10}, {20, 32, 6, 8}, {2, 64, 20, 16}, {1, 96, 6, 6}};
     for (int s = 0, variant = 0; s < (int)(sizeof halved / sizeof *halved); s++)
-        for (int outputs = 64; outputs <= 128; outputs += 64, variant++) {
+        for (int k = 0; k < 4; k++, variant++) {
             med_shape x = med_shape_4(halved[s][0], halved[s][1], halved[s][2], halved[s][3]);
+            med_conv_attr a = {3 + k / 2, 2, 1, MED_PAD_ZERO};
+            int outputs = k % 2 ? 128 : 64;
             check_conv2d(a, x, outputs, variant);
             check_conv2d_grad_input(a, x, outputs, variant);
             check_conv2d_grad_weight(a, x, outputs, variant);

@@ -79,6 +79,7 @@ void ISA(halving_points)(const halving_tiles *t) { med_parallel(t->n * (t->chann
 typedef struct halving {
     const conv_job *job;
     halving_tiles in;
+    int kernel;              /* 4; or 3, a kernel of 4 whose last row and column of taps are zero */
     int n_blocks;            /* of inputs, whose U are made together */
     int64_t w_output, w_input; /* floats from an output of the job, an input, to the next */
     int rows, n_ranges;      /* rows of tiles, counted through all samples, of a task */
@@ -107,21 +108,29 @@ static task_memory memory_of(const halving *w) {
     return t;
 }
 
-/* All taps of a block's weights, lanes along outputs. */
-static void turn_weights(const halving *w, int first_output, int first_input, int n, float *taps) {
+/* The taps of an input and VL outputs, lanes along outputs. */
+INLINE void turn_taps(const halving *w, const float *from, int kernel, float *taps) {
     enum { AHEAD = 4 }; /* inputs: weights come from far, and every line once */
+    for (int t = 0; t < kernel * kernel; t += VL) {
+        vf square[VL];
+        UNROLL for (int l = 0; l < VL; l++) {
+            square[l] = vf_take(from + l * w->w_output, t, kernel * kernel);
+            __builtin_prefetch(from + l * w->w_output + AHEAD * w->w_input);
+        }
+        vf_transpose(square);
+        UNROLL for (int l = 0; l < VL; l++)
+            if (t + l < kernel * kernel) vf_store(taps + ((t + l) / kernel * 4 + (t + l) % kernel) * OUT, square[l]);
+    }
+}
+
+/* All taps of a block's weights; those that a kernel of 3 lacks are zero already. */
+static void turn_weights(const halving *w, int first_output, int first_input, int n, float *taps) {
     for (int i = 0; i < n; i++)
         for (int o = 0; o < OUT; o += VL) {
             const float *from = w->job->w + (first_output + o) * w->w_output + (first_input + i) * w->w_input;
-            for (int t = 0; t < TAPS; t += VL) {
-                vf square[VL];
-                UNROLL for (int l = 0; l < VL; l++) {
-                    square[l] = vf_load(from + l * w->w_output + t);
-                    __builtin_prefetch(from + l * w->w_output + AHEAD * w->w_input);
-                }
-                vf_transpose(square);
-                UNROLL for (int l = 0; l < VL; l++) vf_store(taps + (i * TAPS + t + l) * OUT + o, square[l]);
-            }
+            float *to = taps + i * TAPS * OUT + o;
+            if (w->kernel == 4) turn_taps(w, from, 4, to);
+            else turn_taps(w, from, 3, to);
         }
 }
 
@@ -145,13 +154,13 @@ static void weight_points(const float *taps, int n, int phase, int is_dy, float 
         }
 }
 
-/* m[tile][o] += sum_i v[tile][i] u[i][o] for nt tiles; `is_first`: = */
-INLINE void product_body(const float *v, const float *u, int nt, int is_first, float *m) {
+/* m[tile][o] += sum_i v[tile][i] u[i][o] for nt tiles and n inputs; `is_first`: = */
+INLINE void product_body(const float *v, const float *u, int n, int nt, int is_first, float *m) {
     vf acc[TB][2];
     UNROLL for (int t = 0; t < nt; t++) {
         UNROLL for (int o = 0; o < 2; o++) acc[t][o] = is_first ? vf_all(0) : vf_load(m + t * OUT + o * VL);
     }
-    for (int i = 0; i < HALVING_K; i++, u += OUT) {
+    for (int i = 0; i < n; i++, u += OUT) {
         vf weight[2] = {vf_load(u), vf_load(u + VL)};
         UNROLL for (int t = 0; t < nt; t++) {
             vf x = vf_all(v[t * HALVING_K + i]);
@@ -162,18 +171,37 @@ INLINE void product_body(const float *v, const float *u, int nt, int is_first, f
         UNROLL for (int o = 0; o < 2; o++) vf_store(m + t * OUT + o * VL, acc[t][o]);
     }
 }
-static void product_all(const float *v, const float *u, int is_first, float *m) { product_body(v, u, TB, is_first, m); }
-static void product_half(const float *v, const float *u, int is_first, float *m) { product_body(v, u, TB / 2, is_first, m); }
-static void product_1(const float *v, const float *u, int is_first, float *m) { product_body(v, u, 1, is_first, m); }
+static void product_all(const float *v, const float *u, int n, int is_first, float *m) { product_body(v, u, n, TB, is_first, m); }
+static void product_half(const float *v, const float *u, int n, int is_first, float *m) { product_body(v, u, n, TB / 2, is_first, m); }
+static void product_1(const float *v, const float *u, int n, int is_first, float *m) { product_body(v, u, n, 1, is_first, m); }
 
-/* M of tiles [begin, end) from one block of V. */
-static void products(const halving *w, int v_block, const float *u, int begin, int end, int is_first, float *m) {
+static void tile_products(const float *v, const float *u, int n, int n_tiles, int is_first, float *m) {
+    for (int t = 0, step; t < n_tiles; t += step) {
+        step = n_tiles - t >= TB ? TB : n_tiles - t >= TB / 2 ? TB / 2 : 1;
+        (step == TB ? product_all : step == TB / 2 ? product_half : product_1)(v + (ptrdiff_t)t * HALVING_K, u, n, is_first, m + t * OUT);
+    }
+}
+
+/* Whether point k of a phase's 2x2 kernel can be other than zero: along an axis where a kernel of 3 has one tap in this phase, the
+ * point of the other is zero. By x that is the second, by dy, whose taps are reversed, the first. */
+static int has_point(const halving *w, int phase, int k) {
+    int zero = w->in.is_dy ? 0 : 3;
+    return w->kernel == 4 || ((phase / 2 == 0 || k / 4 != zero) && (phase % 2 == 0 || k % 4 != zero));
+}
+
+/* M of tiles [begin, end) from one block of V; by dy, of one phase. */
+static void products(const halving *w, int v_block, const float *u, int phase, int begin, int end, int is_first, float *m) {
     for (int k = 0; k < HALVING_POINTS; k++) {
-        const float *v = halving_block(&w->in, v_block, k), *points = u + k * U_POINT;
-        for (int t = begin, n; t < end; t += n) {
-            n = end - t >= TB ? TB : end - t >= TB / 2 ? TB / 2 : 1;
-            (n == TB ? product_all : n == TB / 2 ? product_half : product_1)(v + (ptrdiff_t)t * HALVING_K, points, is_first,
-                                                                   m + k * w->m_point + (t - begin) * OUT);
+        const float *v = halving_block(&w->in, v_block, k) + (ptrdiff_t)begin * HALVING_K, *points = u + k * U_POINT;
+        float *sums = m + k * w->m_point;
+        if (w->in.is_dy) {
+            if (has_point(w, phase, k)) tile_products(v, points, HALVING_K, end - begin, is_first, sums);
+            else if (is_first) memset(sums, 0, (size_t)((end - begin) * OUT) * sizeof *sums);
+            continue;
+        }
+        for (int slot = 0, n; slot < PHASES; slot += n + 1) { /* phases that lie side by side */
+            for (n = 0; slot + n < PHASES && has_point(w, slot + n, k);) n++;
+            if (n) tile_products(v + slot * VL, points + slot * VL * OUT, n * VL, end - begin, is_first && slot == 0, sums);
         }
     }
 }
@@ -183,9 +211,9 @@ static void add_block(const halving *w, const task_memory *t, int block, int fir
     turn_weights(w, first_output, block * n, n, t->taps);
     for (int phase = 0; phase < PHASES; phase++) {
         weight_points(t->taps, n, phase, is_dy, t->u + (is_dy ? 0 : phase * VL * OUT));
-        if (is_dy) products(w, phase * w->n_blocks + block, t->u, begin, end, block == 0, t->m + phase * HALVING_POINTS * w->m_point);
+        if (is_dy) products(w, phase * w->n_blocks + block, t->u, phase, begin, end, block == 0, t->m + phase * HALVING_POINTS * w->m_point);
     }
-    if (!is_dy) products(w, block, t->u, begin, end, block == 0, t->m);
+    if (!is_dy) products(w, block, t->u, 0, begin, end, block == 0, t->m);
 }
 
 /* Pixels of a tile into an image of VL outputs; the tile's first is at (y, x), others `step` apart. */
@@ -251,6 +279,7 @@ static void range_task(void *context, int index) {
     }
     if (end > all) end = all;
     task_memory t = memory_of(w);
+    if (w->kernel < 4) memset(t.taps, 0, HALVING_K * TAPS * OUT * sizeof *t.taps);
     for (int block = 0; block < w->n_blocks; block++) add_block(w, &t, block, first_output, begin * w->in.tiles_x, end * w->in.tiles_x);
     for (int row = begin; row < end;) {
         int sample = row / tiles_y, last = (sample + 1) * tiles_y < end ? (sample + 1) * tiles_y : end;
@@ -285,17 +314,20 @@ static void run(halving *w) {
 }
 
 int ISA(is_halving)(med_conv_attr a, int h, int w) {
-    return a.kernel == 4 && a.stride == 2 && a.pad == 1 && a.mode == MED_PAD_ZERO && h % 2 == 0 && w % 2 == 0 && med_switch_is_on(MED_SWITCH_WINOGRAD);
+    return (a.kernel == 4 || a.kernel == 3) && a.stride == 2 && a.pad == 1 && a.mode == MED_PAD_ZERO && h % 2 == 0 && w % 2 == 0 && med_switch_is_on(MED_SWITCH_WINOGRAD);
 }
 
 int ISA(conv_halving_fits)(const conv_job *job) {
-    return job->call && job->call->node->id == MED_OP_conv2d && ISA(is_halving)(*(const med_conv_attr *)job->call->node->attr, job->g.h, job->g.w) &&
-           job->g.channels % VL == 0 && job->outputs % OUT == 0;
+    enum { LEAST_CHANNELS = 64, LEAST_PIXELS = 144 }; /* for fewer products to pay for points, where they are not a quarter */
+    const conv_geometry *g = &job->g;
+    int is_worth = g->kh == 4 || (g->channels >= LEAST_CHANNELS && job->n * g->ho * g->wo >= LEAST_PIXELS);
+    return is_worth && job->call && job->call->node->id == MED_OP_conv2d && g->channels % VL == 0 && job->outputs % OUT == 0 &&
+           ISA(is_halving)(*(const med_conv_attr *)job->call->node->attr, g->h, g->w);
 }
 
 void ISA(conv_halving_run)(const conv_job *job) {
     const conv_geometry *g = &job->g;
-    halving w = {.job = job, .n_blocks = g->channels / VL, .w_output = job->order.output, .w_input = job->order.input, .image_rows = 3};
+    halving w = {.job = job, .kernel = g->kh, .n_blocks = g->channels / VL, .w_output = job->order.output, .w_input = job->order.input, .image_rows = 3};
     w.in = ISA(halving_tiles_of)(job->n, g->channels, g->h, g->w, (g->ho + 2) / 3, (g->wo + 2) / 3, 0);
     w.in.call = job->call;
     w.in.from = job->x;
@@ -310,9 +342,10 @@ int ISA(conv_halving_grad_fits)(const med_call *call) {
 
 void ISA(conv_halving_grad)(const med_call *call) {
     med_shape dx = call->out.shape, dy = call->in[0].shape;
+    int kernel = ((const med_conv_grad_attr *)call->node->attr)->conv.kernel, taps = kernel * kernel;
     conv_job job = {.g = {.ho = (int)dx.dim[2], .wo = (int)dx.dim[3]}, .n = (int)dx.dim[0], .outputs = (int)dx.dim[1], .w = call->in[1].f32,
                     .y = call->out.f32, .y_sample = dx.dim[1] * dx.dim[2] * dx.dim[3], .y_channel = dx.dim[2] * dx.dim[3], .y_row = dx.dim[3], .y_col = 1};
-    halving w = {.job = &job, .n_blocks = (int)dy.dim[1] / HALVING_K, .w_output = TAPS, .w_input = job.outputs * TAPS, .image_rows = 6};
+    halving w = {.job = &job, .kernel = kernel, .n_blocks = (int)dy.dim[1] / HALVING_K, .w_output = taps, .w_input = job.outputs * taps, .image_rows = 6};
     w.in = ISA(halving_tiles_of)(job.n, (int)dy.dim[1], (int)dy.dim[2], (int)dy.dim[3], ((int)dy.dim[2] + 2) / 3, ((int)dy.dim[3] + 2) / 3, 1);
     w.in.from = call->in[0].f32;
     run(&w);

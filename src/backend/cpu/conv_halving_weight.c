@@ -100,7 +100,8 @@ static void weight_task(void *context, int index) {
 
 int ISA(conv_halving_weight_fits)(const med_call *call) {
     med_shape x = call->in[0].shape, dy = call->in[1].shape;
-    return ISA(is_halving)(((const med_conv_grad_attr *)call->node->attr)->conv, (int)x.dim[2], (int)x.dim[3]) && x.dim[1] % VL == 0 && dy.dim[1] % OUT == 0;
+    med_conv_attr a = ((const med_conv_grad_attr *)call->node->attr)->conv;
+    return a.kernel == 4 && ISA(is_halving)(a, (int)x.dim[2], (int)x.dim[3]) && x.dim[1] % VL == 0 && dy.dim[1] % OUT == 0;
 }
 
 void ISA(conv_halving_weight)(const med_call *call) {
