@@ -71,20 +71,25 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static void execute_call(med_plan *p, int id) {
+    const med_node *n = med_node_of(p->graph, (med_val){id});
+    med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}), .stats = view_of(p, n->pro.stats),
+                  .scale = view_of(p, n->pro.scale), .side = view_of(p, n->side)};
+    for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i]);
+    if (c.side.data && c.side.shape.rank == 3) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
+    double start = p->is_profiled ? now() : 0;
+    med_kernel *kernel = p->options.is_reference ? n->op->reference : p->backend->kernel[n->id];
+    if (kernel) kernel(&c);
+    else med_call_reference(&c);
+    if (p->is_profiled) p->seconds[id] += now() - start;
+}
+
 void med_plan_execute(med_plan *p) {
-    for (int k = 0; k < p->n_calls; k++) {
-        int id = p->call[k];
-        if (p->is_frozen[id] && p->frozen_is_done) continue;
-        const med_node *n = med_node_of(p->graph, (med_val){id});
-        med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}), .stats = view_of(p, n->pro.stats),
-                      .scale = view_of(p, n->pro.scale), .side = view_of(p, n->side)};
-        for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i]);
-        if (c.side.data && c.side.shape.rank == 3) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
-        double start = p->is_profiled ? now() : 0;
-        med_kernel *kernel = p->options.is_reference ? n->op->reference : p->backend->kernel[n->id];
-        if (kernel) kernel(&c);
-        else med_call_reference(&c);
-        if (p->is_profiled) p->seconds[id] += now() - start;
+    int next = 0;
+    for (int k = 0; k <= p->n_calls; k++) { /* at the end: what no call makes */
+        if (k < p->n_calls && !(p->is_frozen[p->call[k]] && p->frozen_is_done)) execute_call(p, p->call[k]);
+        for (; next < p->n_hand_overs && p->hand_over[next].after <= k; next++)
+            p->options.sink(p->options.sink_context, p, p->hand_over[next].value, p->hand_over[next].param);
     }
     p->n_runs++;
 }

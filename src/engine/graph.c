@@ -17,7 +17,9 @@ struct med_graph {
     int depth;
     med_status status;
     char *message;
-    med_val *output;
+    struct {
+        med_val value, param;
+    } *output; /* param: none, or of an output that is handed over */
     int n_outputs;
     med_val *param;
     int n_params;
@@ -67,17 +69,21 @@ int med_graph_n_nodes(const med_graph *g) { return g->n_nodes; }
 int med_graph_n_params(const med_graph *g) { return g->n_params; }
 med_val med_graph_param(const med_graph *g, int i) { return g->param[i]; }
 int med_graph_n_outputs(const med_graph *g) { return g->n_outputs; }
-med_val med_graph_output(const med_graph *g, int i) { return g->output[i]; }
+med_val med_graph_output(const med_graph *g, int i) { return g->output[i].value; }
+med_val med_graph_output_param(const med_graph *g, int i) { return g->output[i].param; }
 const med_node *med_node_of(const med_graph *g, med_val v) { return g->node[v.id]; }
 med_node *med_node_mutable(med_graph *g, med_val v) { return g->node[v.id]; }
 const char *med_val_name(const med_graph *g, med_val v) { return v.id < 0 ? "none" : g->node[v.id]->name; }
 med_shape med_val_shape(const med_graph *g, med_val v) { return v.id < 0 ? (med_shape){0} : g->node[v.id]->shape; }
 
-void med_output(med_graph *g, med_val v) {
+void med_output_for(med_graph *g, med_val v, med_val param) {
     if (v.id < 0) return;
     g->output = grow(g->output, g->n_outputs, sizeof *g->output);
-    g->output[g->n_outputs++] = v;
+    g->output[g->n_outputs].value = v;
+    g->output[g->n_outputs++].param = param;
 }
+
+void med_output(med_graph *g, med_val v) { med_output_for(g, v, MED_NONE); }
 
 void med_scope_push(med_graph *g, const char *format, ...) {
     med_assert(g->depth < MAX_DEPTH);

@@ -32,6 +32,9 @@ const char *med_val_name(const med_graph *g, med_val v);
 
 /* Mark a value as wanted; only what outputs need is computed. */
 void med_output(med_graph *g, med_val v);
+/* An output that is handed over to the plan's sink instead of being kept: once per run, when all outputs of the other kind are
+ * there and no call that is still to come reads the parameter `param`, which the sink may then change. */
+void med_output_for(med_graph *g, med_val v, med_val param);
 
 /* d(scalar)/d(wrt[i]) as new nodes; none where `scalar` does not depend on wrt[i]. `scalar` has one element. */
 void med_gradients(med_graph *g, med_val scalar, const med_val *wrt, int n, med_val *grads);

@@ -64,12 +64,12 @@ static void give_back(free_list *f, block b) {
     }
 }
 
-static int root_of(const med_graph *g, int id) { /* the node whose memory this value uses */
-    const med_node *n = med_node_of(g, (med_val){id});
-    return n->op->flags & MED_OP_VIEW ? root_of(g, n->in[0].id) : id;
+int med_plan_root(const med_plan *p, int id) {
+    const med_node *n = med_node_of(p->graph, (med_val){id});
+    return n->op->flags & MED_OP_VIEW ? med_plan_root(p, n->in[0].id) : id;
 }
 
-static int inputs_of(const med_node *n, int *list) {
+int med_plan_inputs(const med_node *n, int *list) {
     int k = 0;
     for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i].id;
     if (n->pro.stats.id >= 0) list[k++] = n->pro.stats.id;
@@ -77,23 +77,29 @@ static int inputs_of(const med_node *n, int *list) {
     return k;
 }
 
-/* Last position in the running order that reads each root; n_calls = never given back (outputs). */
+/* Last position in the running order that reads each root; n_calls = never given back (outputs); above it: given back after
+ * hand-over last - n_calls - 1. */
 static int *last_uses(const med_plan *p) {
     int *last = med_alloc((size_t)p->n_nodes * sizeof(int)), in[MED_MAX_IN + 2];
     for (int i = 0; i < p->n_nodes; i++) last[i] = -1;
     for (int c = 0; c < p->n_calls; c++)
-        for (int k = inputs_of(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) last[root_of(p->graph, in[k])] = c;
-    for (int i = 0; i < med_graph_n_outputs(p->graph); i++) last[root_of(p->graph, med_graph_output(p->graph, i).id)] = p->n_calls;
+        for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) last[med_plan_root(p, in[k])] = c;
+    for (int i = 0; i < p->n_hand_overs; i++) {
+        int *of = &last[med_plan_root(p, p->hand_over[i].value.id)];
+        if (*of <= p->hand_over[i].after || *of > p->n_calls) *of = p->n_calls + 1 + i;
+    }
+    for (int i = 0; i < med_graph_n_outputs(p->graph); i++)
+        if (med_graph_output_param(p->graph, i).id < 0) last[med_plan_root(p, med_graph_output(p->graph, i).id)] = p->n_calls;
     return last;
 }
 
-static size_t bytes_of(const med_plan *p, int id) {
+size_t med_plan_value_bytes(const med_plan *p, int id) {
     size_t n = (size_t)med_shape_count(med_node_of(p->graph, (med_val){id})->shape) * p->item_bytes;
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 static void place_persistent(med_plan *p, int id) {
-    p->place[id] = (med_place){MED_PLACE_PERSISTENT, p->n_persistent, bytes_of(p, id)};
+    p->place[id] = (med_place){MED_PLACE_PERSISTENT, p->n_persistent, med_plan_value_bytes(p, id)};
     p->n_persistent += p->place[id].n_bytes;
 }
 
@@ -107,7 +113,7 @@ static bool place_on_input(med_plan *p, int id, int position, int *last) {
     const med_node *n = med_node_of(p->graph, (med_val){id});
     int n_candidates = n->op->flags & MED_OP_INPLACE ? n->n_in : may_overwrite(p, n) ? 1 : 0;
     for (int k = 0; k < n_candidates; k++) {
-        int root = root_of(p->graph, n->in[k].id);
+        int root = med_plan_root(p, n->in[k].id);
         if (last[root] != position || p->place[root].kind != MED_PLACE_WORKSPACE) continue;
         if (!med_shape_equal(med_node_of(p->graph, n->in[k])->shape, n->shape)) continue;
         p->place[id] = p->place[root];
@@ -121,9 +127,15 @@ static void place_output(med_plan *p, free_list *f, int id, int position, int *l
     if (p->is_frozen[id]) {
         place_persistent(p, id);
     } else if (!place_on_input(p, id, position, last)) {
-        size_t n_bytes = bytes_of(p, id);
+        size_t n_bytes = med_plan_value_bytes(p, id);
         p->place[id] = (med_place){MED_PLACE_WORKSPACE, take(f, n_bytes), n_bytes};
     }
+}
+
+static void give_back_value(const med_plan *p, free_list *f, int root, int *last) {
+    if (p->place[root].kind != MED_PLACE_WORKSPACE) return;
+    give_back(f, (block){p->place[root].offset, p->place[root].n_bytes});
+    last[root] = -2; /* once */
 }
 
 void med_plan_layout(med_plan *p) {
@@ -135,19 +147,20 @@ void med_plan_layout(med_plan *p) {
         else if (n->op->flags & MED_OP_LEAF) p->place[i] = (med_place){MED_PLACE_BOUND, 0, 0};
     }
     free_list f = {0};
-    int *last = last_uses(p), in[MED_MAX_IN + 2];
+    int *last = last_uses(p), in[MED_MAX_IN + 2], next = 0;
     for (int c = 0; c < p->n_calls; c++) {
         const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
         if (n->side.id >= 0) place_output(p, &f, n->side.id, c, last);
         place_output(p, &f, p->call[c], c, last);
-        for (int k = inputs_of(n, in); k--;) {
-            int root = root_of(p->graph, in[k]);
-            if (last[root] != c || p->place[root].kind != MED_PLACE_WORKSPACE) continue;
-            give_back(&f, (block){p->place[root].offset, p->place[root].n_bytes});
-            last[root] = -2; /* once */
+        for (int k = med_plan_inputs(n, in); k--;) {
+            int root = med_plan_root(p, in[k]);
+            if (last[root] == c) give_back_value(p, &f, root, last);
         }
-        if (last[p->call[c]] == -1 && p->place[p->call[c]].kind == MED_PLACE_WORKSPACE) /* written, never read */
-            give_back(&f, (block){p->place[p->call[c]].offset, p->place[p->call[c]].n_bytes});
+        if (last[p->call[c]] == -1) give_back_value(p, &f, p->call[c], last); /* written, never read */
+        for (; next < p->n_hand_overs && p->hand_over[next].after <= c; next++) {
+            int root = med_plan_root(p, p->hand_over[next].value.id);
+            if (last[root] == p->n_calls + 1 + next) give_back_value(p, &f, root, last);
+        }
     }
     p->n_workspace = f.top;
     free(f.item);

@@ -55,7 +55,8 @@ typedef struct med_node {
     const char *name;
     med_prologue pro;
     med_epilogue epi;
-    med_val side; /* norm_stats or channel_mean of the output that this node's kernel also writes, or none */
+    bool is_again; /* made once more for the way back: not merged with the first, made when it is needed */
+    med_val side;  /* norm_stats or channel_mean of the output that this node's kernel also writes, or none */
 } med_node;
 
 /* A tensor in memory. f64 in reference runs, f32 else. data NULL: not there. */
@@ -115,6 +116,7 @@ med_node *med_node_mutable(med_graph *g, med_val v);
 int med_graph_n_nodes(const med_graph *g);
 int med_graph_n_outputs(const med_graph *g);
 med_val med_graph_output(const med_graph *g, int i);
+med_val med_graph_output_param(const med_graph *g, int i); /* MED_NONE: the output is kept */
 
 /* Multiply-adds of convolutions and matrix products, nominal; 0 for everything else. */
 double med_node_macs(const med_graph *g, const med_node *n);

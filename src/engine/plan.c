@@ -1,4 +1,4 @@
-/* plan.c: what runs, in which order: rewrites, what the outputs need, statistics that convolutions write on the side. */
+/* plan.c: what runs: rewrites, what the outputs need, statistics that convolutions write on the side. */
 #include "engine/plan.h"
 
 #include <stdlib.h>
@@ -71,33 +71,7 @@ static void attach_sides(med_plan *p, char *is_side) {
     }
 }
 
-typedef struct turn { int last_leaf, id; } turn;
-
-static int by_turn(const void *a, const void *b) {
-    const turn *x = a, *y = b;
-    return x->last_leaf != y->last_leaf ? (x->last_leaf > y->last_leaf) - (x->last_leaf < y->last_leaf) : (x->id > y->id) - (x->id < y->id);
-}
-
-/* What does not depend on a later input or parameter runs before what does: so the gradients of one pass of a training step free its
- * activations before the next pass makes its own. */
-static void sort_calls(med_plan *p) {
-    turn *turns = med_alloc((size_t)p->n_calls * sizeof *turns);
-    int *last = med_alloc((size_t)p->n_nodes * sizeof *last);
-    for (int i = 0; i < p->n_nodes; i++) {
-        const med_node *n = med_node_of(p->graph, (med_val){i});
-        last[i] = n->id == MED_OP_input || n->id == MED_OP_param ? i : 0;
-        for (int k = 0; k < n->n_in; k++) last[i] = last[n->in[k].id] > last[i] ? last[n->in[k].id] : last[i];
-        if (n->pro.stats.id >= 0 && last[n->pro.stats.id] > last[i]) last[i] = last[n->pro.stats.id];
-        if (n->pro.scale.id >= 0 && last[n->pro.scale.id] > last[i]) last[i] = last[n->pro.scale.id];
-    }
-    for (int c = 0; c < p->n_calls; c++) turns[c] = (turn){last[p->call[c]], p->call[c]};
-    qsort(turns, (size_t)p->n_calls, sizeof *turns, by_turn);
-    for (int c = 0; c < p->n_calls; c++) p->call[c] = turns[c].id;
-    free(turns);
-    free(last);
-}
-
-static void order_calls(med_plan *p) {
+static void collect_calls(med_plan *p) {
     char *is_side = med_alloc((size_t)p->n_nodes);
     if (!p->options.is_reference && !p->options.no_fusion && med_switch_is_on(MED_SWITCH_SIDES)) attach_sides(p, is_side);
     for (int i = 0; i < p->n_nodes; i++) {
@@ -105,7 +79,6 @@ static void order_calls(med_plan *p) {
         if (p->live[i] && !is_side[i] && !(n->op->flags & (MED_OP_LEAF | MED_OP_VIEW))) p->call[p->n_calls++] = i;
     }
     free(is_side);
-    sort_calls(p);
 }
 
 static void fill_constants(med_plan *p) {
@@ -145,7 +118,8 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     p->seconds = med_alloc(n * sizeof *p->seconds);
     mark_live(p);
     mark_frozen(p);
-    order_calls(p);
+    collect_calls(p);
+    med_plan_order(p);
     med_plan_layout(p);
     p->workspace = options.workspace ? options.workspace : (p->own_workspace = med_workspace_create());
     med_status status = med_buffer_alloc(p->n_persistent, "constants", (void **)&p->persistent);
@@ -163,6 +137,7 @@ void med_plan_free(med_plan *p) {
     free(p->live);
     free(p->is_frozen);
     free(p->call);
+    free(p->hand_over);
     free(p->place);
     free(p->bound);
     free(p->seconds);

@@ -16,11 +16,16 @@ typedef struct med_workspace med_workspace;
 med_workspace *med_workspace_create(void);
 void med_workspace_free(med_workspace *w); /* after its plans; NULL is fine */
 
+/* Takes an output marked by med_output_for, in the same order in every run; its memory is used for something else afterwards. */
+typedef void med_sink(void *context, const med_plan *plan, med_val value, med_val param);
+
 typedef struct med_plan_options {
     med_workspace *workspace; /* borrowed; NULL: the plan has its own */
     bool is_reference;   /* everything in double by the reference loops (doctor, tests) */
     bool is_frozen;      /* parameters never change between runs: what depends on them alone is computed once */
     bool no_fusion;      /* leave the graph as built (tests compare both) */
+    med_sink *sink;      /* needed where the graph has such outputs */
+    void *sink_context;
 } med_plan_options;
 
 /* The graph is borrowed, rewritten in place, and must outlive the plan. Reports the graph's first error. */
@@ -37,7 +42,7 @@ void med_plan_bind(med_plan *plan, med_val leaf, const float *data);
 void med_plan_params_changed(med_plan *plan);
 /* MED_EUSAGE names a leaf that was not bound. */
 MED_CHECK med_status med_plan_run(med_plan *plan);
-/* Value of an output after a run, as f32 / as double (copied; n = element count). */
+/* Value of an output after a run (in the sink: of those that are there), as f32 / as double (copied; n = element count). */
 void med_plan_read(const med_plan *plan, med_val output, float *to);
 void med_plan_read_f64(const med_plan *plan, med_val output, double *to);
 /* sum[i] += value of an output. */

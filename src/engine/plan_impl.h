@@ -1,4 +1,4 @@
-/* plan_impl.h: the inside of a plan, shared by plan.c (what runs), layout.c (where it lies), executor.c (running). */
+/* plan_impl.h: the inside of a plan, shared by plan.c (what runs), order.c (when), layout.c (where it lies), executor.c (running). */
 #ifndef MED_ENGINE_PLAN_IMPL_H
 #define MED_ENGINE_PLAN_IMPL_H
 
@@ -18,6 +18,12 @@ typedef struct med_place {
     size_t offset, n_bytes;
 } med_place;
 
+/* An output for the sink: when call `after` has run. */
+typedef struct med_hand_over {
+    med_val value, param;
+    int after;
+} med_hand_over;
+
 struct med_workspace {
     void *data;
     size_t n_bytes;
@@ -32,6 +38,8 @@ struct med_plan {
     char *live, *is_frozen; /* per node */
     int *call;              /* node ids in running order */
     int n_calls;
+    med_hand_over *hand_over; /* in their order */
+    int n_hand_overs;
     med_place *place;       /* per node */
     const float **bound;    /* per node: leaves */
     char *persistent;
@@ -42,10 +50,16 @@ struct med_plan {
     long n_runs;
 };
 
+/* Puts call[] into order and fills hand_over[]. */
+void med_plan_order(med_plan *plan);
 /* Fills place[], n_persistent, n_workspace. */
 void med_plan_layout(med_plan *plan);
 /* Runs every call once; leaves are in place. */
 void med_plan_execute(med_plan *plan);
+/* The node whose memory this value uses; what a node reads: ids, at most MED_MAX_IN + 2, and their number. */
+int med_plan_root(const med_plan *plan, int id);
+int med_plan_inputs(const med_node *n, int *list);
+size_t med_plan_value_bytes(const med_plan *plan, int id);
 /* Memory of a value; NULL for a leaf that is not bound. */
 void *med_plan_memory(const med_plan *plan, med_val v);
 

@@ -85,7 +85,7 @@ void med_rewrite_common(med_graph *g) {
         med_node *node = med_node_mutable(g, (med_val){i});
         same[i] = i;
         for (int k = 0; k < node->n_in; k++) node->in[k].id = same[node->in[k].id];
-        if (node->id == MED_OP_input || node->id == MED_OP_param || node->pro.stats.id >= 0 || node->pro.scale.id >= 0 || node->epi.is_on) continue;
+        if (node->id == MED_OP_input || node->id == MED_OP_param || node->is_again || node->pro.stats.id >= 0 || node->pro.scale.id >= 0 || node->epi.is_on) continue;
         int at = (int)(hash_of(node) & (uint64_t)(size - 1));
         while (table[at] && !is_alike(med_node_of(g, (med_val){table[at] - 1}), node)) at = (at + 1) & (size - 1);
         if (table[at]) same[i] = table[at] - 1;

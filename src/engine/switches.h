@@ -15,6 +15,7 @@ typedef enum med_switch {
     MED_SWITCH_NORM_GRADS, /* an activation's gradient joins its norm's */
     MED_SWITCH_EPILOGUES,  /* norm and activation behind a depthwise convolution are applied to the plane at hand */
     MED_SWITCH_PROLOGUES,  /* norm, activation, scale in front of an op are applied while reading */
+    MED_SWITCH_RECOMPUTE,  /* cheap values are computed again on the way back instead of being kept */
     MED_SWITCH_SIDES,      /* statistics and means are written by the op whose output they are of */
     MED_N_SWITCHES
 } med_switch;

@@ -3,11 +3,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "engine/plan.h"
+#include "engine/switches.h"
 
 enum { SIDE = 64, COUNT = SIDE * SIDE };
 
@@ -98,6 +100,113 @@ static void two_plans_share_a_workspace(void **state) {
     med_workspace_free(w);
 }
 
+/* ---- values for a sink ---- */
+
+enum { WIDE = 256, SQUARE = WIDE * WIDE, CHAIN = 6 };
+
+typedef struct products {
+    int n_weights;
+    float *weight[CHAIN]; /* the sink spoils them */
+    float gradient[CHAIN], loss;
+    med_val w[CHAIN], mean;
+    int n_taken;
+    size_t n_bytes;
+} products;
+
+static void take(void *context, const med_plan *p, med_val value, med_val param) {
+    products *c = context;
+    if (c->n_taken++ == 0) med_plan_read(p, c->mean, &c->loss);
+    for (int i = 0; i < c->n_weights; i++) {
+        if (c->w[i].id != param.id) continue;
+        c->gradient[i] = med_plan_data(p, value)[1];
+        c->weight[i][0] = NAN;
+    }
+}
+
+/* The mean of W..W x with CHAIN factors, and gradients by its weights, which take turns: kept, or handed over. */
+static products chain_of_products(int n_weights, bool is_for_sink) {
+    products c = {.n_weights = n_weights};
+    float in[WIDE];
+    med_graph *g = med_graph_create();
+    med_val x = med_input(g, "x", med_shape_2(WIDE, 1)), v = x, dw[CHAIN];
+    for (int i = 0; i < CHAIN; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "w%d", i % n_weights);
+        c.w[i % n_weights] = med_param(g, name, med_shape_2(WIDE, WIDE));
+        v = med_matmul(g, c.w[i % n_weights], v, 0, 0);
+    }
+    c.mean = med_mean(g, v);
+    med_gradients(g, c.mean, c.w, n_weights, dw);
+    med_output(g, c.mean);
+    for (int i = 0; i < n_weights; i++) med_output_for(g, dw[i], is_for_sink ? c.w[i] : MED_NONE);
+    med_plan *p = plan_of(g, (med_plan_options){.sink = take, .sink_context = &c});
+    for (int i = 0; i < n_weights; i++) {
+        c.weight[i] = malloc(SQUARE * sizeof(float));
+        for (int k = 0; k < SQUARE; k++) c.weight[i][k] = (float)((k + i) % 11 - 5) / 64;
+        med_plan_bind(p, c.w[i], c.weight[i]);
+    }
+    for (int i = 0; i < WIDE; i++) in[i] = (float)(i % 7 + 1) / 7;
+    med_plan_bind(p, x, in);
+    assert_int_equal(med_plan_run(p), MED_OK);
+    for (int i = 0; i < n_weights && !is_for_sink; i++) c.gradient[i] = med_plan_data(p, dw[i])[1];
+    if (!is_for_sink) med_plan_read(p, c.mean, &c.loss);
+    for (int i = 0; i < n_weights; i++) free(c.weight[i]);
+    c.n_bytes = med_plan_bytes(p);
+    med_plan_free(p);
+    med_graph_free(g);
+    return c;
+}
+
+/* The sink may spoil what it gets: it comes after everything that reads it and after the loss, in memory that others take then. */
+static void a_gradient_is_handed_over_when_nobody_reads_its_parameter(void **state) {
+    (void)state;
+    products kept = chain_of_products(CHAIN, false), handed = chain_of_products(CHAIN, true);
+    assert_int_equal(kept.n_taken, 0);
+    assert_int_equal(handed.n_taken, CHAIN);
+    assert_true(handed.loss == kept.loss && isfinite(kept.loss));
+    for (int i = 0; i < CHAIN; i++) assert_true(handed.gradient[i] == kept.gradient[i] && isfinite(kept.gradient[i]) && kept.gradient[i] != 0);
+    assert_true(kept.n_bytes >= CHAIN * SQUARE * sizeof(float));
+    assert_true(handed.n_bytes < 2 * SQUARE * sizeof(float));
+}
+
+/* Each of the gradients of a shared weight is an outer product of two columns: it waits for the sum that it goes into. */
+static void gradients_of_a_shared_weight_wait_for_each_other(void **state) {
+    (void)state;
+    products kept = chain_of_products(2, false), handed = chain_of_products(2, true);
+    for (int i = 0; i < 2; i++) assert_true(handed.gradient[i] == kept.gradient[i] && isfinite(kept.gradient[i]) && kept.gradient[i] != 0);
+    assert_true(handed.n_bytes < 4 * SQUARE * sizeof(float));
+}
+
+/* SiLU's values are wanted by the next product's gradient; computed again from what SiLU's own gradient keeps. */
+static void cheap_values_are_computed_again(void **state) {
+    (void)state;
+    enum { DEPTH = 6, ROWS = 512 };
+    float *params = malloc(SQUARE * sizeof *params), *in = calloc(ROWS * WIDE, sizeof *in), gradient[2];
+    size_t n_bytes[2];
+    in[3] = 1;
+    for (int i = 0; i < SQUARE; i++) params[i] = (float)(i % 11 - 5) / 64;
+    for (int is_on = 0; is_on < 2; is_on++) {
+        assert_int_equal(med_switch_set(is_on ? "plan.recompute=on" : "plan.recompute=off"), MED_OK);
+        med_graph *g = med_graph_create();
+        med_val w = med_param(g, "w", med_shape_2(WIDE, WIDE)), x = med_input(g, "x", med_shape_2(ROWS, WIDE)), v = x, dw;
+        for (int i = 0; i < DEPTH; i++) v = med_silu(g, med_matmul(g, v, w, 0, 0));
+        med_gradients(g, med_mean(g, v), &w, 1, &dw);
+        med_output(g, dw);
+        med_plan *p = plan_of(g, (med_plan_options){0});
+        med_plan_bind(p, w, params);
+        med_plan_bind(p, x, in);
+        assert_int_equal(med_plan_run(p), MED_OK);
+        gradient[is_on] = med_plan_data(p, dw)[WIDE + 1];
+        n_bytes[is_on] = med_plan_bytes(p);
+        med_plan_free(p);
+        med_graph_free(g);
+    }
+    assert_true(gradient[0] == gradient[1] && gradient[0] != 0);
+    assert_true(n_bytes[1] + 3 * ROWS * WIDE * sizeof(float) < n_bytes[0]);
+    free(params);
+    free(in);
+}
+
 static void an_unbound_leaf_is_named(void **state) {
     (void)state;
     med_graph *g = med_graph_create();
@@ -144,6 +253,9 @@ int main(void) {
         cmocka_unit_test(an_elementwise_chain_runs_in_place),
         cmocka_unit_test(frozen_values_follow_only_when_told),
         cmocka_unit_test(two_plans_share_a_workspace),
+        cmocka_unit_test(a_gradient_is_handed_over_when_nobody_reads_its_parameter),
+        cmocka_unit_test(gradients_of_a_shared_weight_wait_for_each_other),
+        cmocka_unit_test(cheap_values_are_computed_again),
         cmocka_unit_test(an_unbound_leaf_is_named),
         cmocka_unit_test(a_bad_call_poisons_and_is_reported_once_with_its_scope),
         cmocka_unit_test(gradients_are_refused_by_name),
