@@ -117,29 +117,20 @@ static void list_largest(diagnosis *d, char *text, size_t size) {
 
 /* ---- what is not finite ---- */
 
-static const med_tensor *spoiled_gradient(const med_weights *gradients) {
-    for (int i = 0; i < med_weights_count(gradients); i++) {
-        const med_tensor *g = med_weights_at(gradients, i);
-        if (isinf(largest_of(g->data, med_shape_count(g->shape)))) return g;
-    }
-    return NULL;
-}
-
 /* "full/kl/z7" -> "kl/z7 of pass full". */
-static void name_place(const med_weights *gradients, const med_step_result *r, char *text, size_t size) {
+static void name_place(const char *spoiled, const med_step_result *r, char *text, size_t size) {
     for (int i = 0; i < r->n_terms; i++) {
         const char *name = r->term[i].name, *what = strchr(name, '/');
         if (isfinite(r->term[i].value) || !what) continue;
         snprintf(text, size, "%s of pass %.*s is %g", what + 1, (int)(what - name), name, r->term[i].value);
         return;
     }
-    const med_tensor *g = spoiled_gradient(gradients);
     if (!isfinite(r->discriminator)) snprintf(text, size, "the discriminators' loss is %g", r->discriminator);
-    else snprintf(text, size, "the gradient of %s is not finite", g ? g->name : "all parameters together");
+    else snprintf(text, size, "the gradient of %s is not finite", spoiled ? spoiled : "all parameters together");
 }
 
 med_status med_diagnose(const med_net *net, const med_weights *weights, const med_weights *discriminators,
-                        const med_weights *gradients, const med_step_key *key, const med_step_input *in,
+                        const char *spoiled, const med_step_key *key, const med_step_input *in,
                         const med_step_result *r) {
     char place[160], largest[400];
     diagnosis *d = med_alloc(sizeof *d);
@@ -149,7 +140,7 @@ med_status med_diagnose(const med_net *net, const med_weights *weights, const me
     d->in = in;
     d->key = *key;
     d->key.n = 1;
-    name_place(gradients, r, place, sizeof place);
+    name_place(spoiled, r, place, sizeof place);
     list_largest(d, largest, sizeof largest);
     free_diagnosis(d);
     return med_fail(MED_EFAIL, "%s; largest activations: %s; lower lr, or limit the gradient by --set clip=1", place, largest);

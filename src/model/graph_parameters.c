@@ -26,12 +26,14 @@ static int64_t fan_of(const med_graph *g, const char *name, med_shape shape) {
     return 0;
 }
 
+bool med_is_state(const char *name) { return strstr(name, "/running_") != NULL; }
+
 med_status med_graph_parameters(const med_graph *g, med_parameter_fn *visit, void *context) {
     for (int i = 0; i < med_graph_n_params(g); i++) {
         med_val v = med_graph_param(g, i);
         med_parameter p = {.name = med_val_name(g, v), .shape = med_val_shape(g, v)};
         p.fan_in = fan_of(g, p.name, p.shape);
-        p.is_state = strstr(p.name, "/running_") != NULL;
+        p.is_state = med_is_state(p.name);
         MED_TRY(visit(context, &p));
     }
     return MED_OK;

@@ -5,6 +5,9 @@
 
 #include "model/net.h"
 
+/* By its name: a running statistic, which training moves along, but not by gradients. */
+bool med_is_state(const char *name);
+
 /* In the order in which the graph asked for them. fan_in 0: gain and bias of a norm, running statistics. */
 MED_CHECK med_status med_graph_parameters(const med_graph *g, med_parameter_fn *visit, void *context);
 

@@ -12,14 +12,17 @@
 #include "base/thread.h"
 #include "engine/plan.h"
 #include "model/diagnose.h"
+#include "model/update.h"
 
 typedef struct step_plan {
     struct step_plan *next;
+    med_trainer *trainer;
     med_step_key key;
     med_graph *graph;
     med_step_graph values;
     med_plan *plan;
-    med_val *grad; /* per graph parameter */
+    med_val *grad;   /* per graph parameter */
+    med_slot **slot; /* per graph parameter; NULL: a statistic */
     float share, w_kl, w_dis;
 } step_plan;
 
@@ -35,38 +38,21 @@ typedef struct lane {
 struct med_trainer {
     med_net net;
     med_trainer_options options;
-    med_weights *weights, *discriminators, *gradients, *state;
+    med_weights *weights, *discriminators;
     med_weights *average; /* moving average of weights; NULL: none */
+    med_updater updater;
+    bool is_at_once; /* every parameter is updated as soon as its gradient is there */
+    bool is_dry;     /* the step at work */
     int n_lanes;
     lane *lanes;
     size_t n_activation_bytes; /* of one lane */
 };
 
-static const char discriminator_prefix[] = "disc/";
-
-static bool is_discriminator(const char *name) { return strncmp(name, discriminator_prefix, strlen(discriminator_prefix)) == 0; }
-
 static const med_tensor *parameter(const med_trainer *t, const char *name) {
-    return med_weights_find(is_discriminator(name) ? t->discriminators : t->weights, name);
+    return med_weights_find(med_is_discriminator(name) ? t->discriminators : t->weights, name);
 }
 
 /* ---- state ---- */
-
-static med_status add_state(med_trainer *t, const med_weights *params) {
-    for (int i = 0; i < med_weights_count(params); i++) {
-        const med_tensor *p = med_weights_at(params, i);
-        med_tensor *unused;
-        MED_TRY(med_weights_add(t->gradients, p->name, MED_F32, p->shape, &unused));
-        static const char *const moments[] = {"opt/m/", "opt/v/"};
-        for (int k = 0; k < 2; k++) {
-            char *name = med_format("%s%s", moments[k], p->name);
-            med_status status = med_weights_add(t->state, name, MED_F32, p->shape, &unused);
-            free(name);
-            MED_TRY(status);
-        }
-    }
-    return MED_OK;
-}
 
 static med_status add_average(med_trainer *t) {
     t->average = med_weights_create();
@@ -76,7 +62,7 @@ static med_status add_average(med_trainer *t) {
         MED_TRY(med_weights_add(t->average, p->name, MED_F32, p->shape, &a));
         memcpy(a->data, p->data, (size_t)med_shape_count(p->shape) * sizeof(float));
         char *name = med_format("train/ema/%s", p->name);
-        med_status status = med_weights_add_view(t->state, name, MED_F32, p->shape, a->data);
+        med_status status = med_weights_add_view(t->updater.state, name, MED_F32, p->shape, a->data);
         free(name);
         MED_TRY(status);
     }
@@ -87,10 +73,7 @@ static med_status init(med_trainer *t) {
     const med_training *training = t->net.model->training;
     if (training->init_discriminators && t->options.discriminator.ndf > 0)
         MED_TRY(training->init_discriminators(&t->net, t->options.discriminator, t->options.seed, t->discriminators));
-    med_tensor *steps;
-    MED_TRY(med_weights_add(t->state, "opt/steps", MED_I64, med_shape_1(2), &steps));
-    MED_TRY(add_state(t, t->weights));
-    MED_TRY(add_state(t, t->discriminators));
+    MED_TRY(med_updater_init(&t->updater, t->weights, t->discriminators, !t->is_at_once));
     return t->options.ema > 0 ? add_average(t) : MED_OK;
 }
 
@@ -100,9 +83,9 @@ med_status med_trainer_create(const med_net *net, med_trainer_options o, med_wei
     t->options = o;
     t->weights = weights;
     t->discriminators = med_weights_create();
-    t->gradients = med_weights_create();
-    t->state = med_weights_create();
-    t->n_lanes = net->model->training->is_whole ? 1 : o.n_micro;
+    bool is_whole = net->model->training->is_whole;
+    t->is_at_once = o.updates_at_once && is_whole && o.clip == 0 && !o.is_reference;
+    t->n_lanes = is_whole ? 1 : o.n_micro;
     t->lanes = med_alloc((size_t)t->n_lanes * sizeof *t->lanes);
     for (int i = 0; i < t->n_lanes; i++) t->lanes[i].workspace = med_workspace_create();
     med_status status = init(t);
@@ -118,6 +101,7 @@ static void free_plan(step_plan *p) {
     med_plan_free(p->plan);
     med_graph_free(p->graph);
     free(p->grad);
+    free(p->slot);
     free(p);
 }
 
@@ -136,16 +120,64 @@ void med_trainer_free(med_trainer *t) {
     free(t->lanes);
     med_weights_free(t->weights);
     med_weights_free(t->discriminators);
-    med_weights_free(t->gradients);
-    med_weights_free(t->state);
     med_weights_free(t->average);
+    med_updater_free(&t->updater);
     free(t);
+}
+
+static double scalar(const step_plan *p, med_val v) {
+    double value = 0;
+    if (v.id >= 0) med_plan_read_f64(p->plan, v, &value);
+    return value;
+}
+
+/* ---- gradients ---- */
+
+static const med_optimizer_config *optimizer_of(const med_trainer *t, int of) {
+    return of == MED_OF_NETWORK ? &t->options.optimizer : &t->options.discriminator_optimizer;
+}
+
+/* A loss or a gradient that is not finite ends the updates of this step; losses are there before the first gradient. */
+static void update_at_once(const step_plan *p, med_slot *s, const float *gradient) {
+    med_trainer *t = p->trainer;
+    bool is_finite = isfinite(scalar(p, p->values.loss[0])) && isfinite(scalar(p, p->values.loss[1]));
+    med_updater_look(&t->updater, s, gradient);
+    if (is_finite && !t->updater.spoiled && !t->is_dry) med_updater_step(&t->updater, s, optimizer_of(t, s->of), gradient);
+}
+
+/* The plan's sink, where the batch is one piece. */
+static void take_gradient(void *context, const med_plan *plan, med_val value, med_val param) {
+    const step_plan *p = context;
+    int i = 0;
+    while (med_graph_param(p->graph, i).id != param.id) i++;
+    if (p->trainer->is_at_once) update_at_once(p, p->slot[i], med_plan_data(plan, value));
+    else med_plan_add(plan, value, p->slot[i]->gradient);
+}
+
+static void add_gradient_values(const step_plan *p) {
+    for (int i = 0; i < med_graph_n_params(p->graph); i++)
+        if (p->grad[i].id >= 0) med_plan_add(p->plan, p->grad[i], p->slot[i]->gradient);
+}
+
+static void look_at_gradients(med_updater *u, int of) {
+    for (int i = 0; i < u->n; i++)
+        if (u->slot[i].of == of) med_updater_look(u, &u->slot[i], u->slot[i].gradient);
+}
+
+/* Parameters that the step does not depend on (encoders of modalities that the subject lacks, say) keep value and moments. */
+static void update(const step_plan *p, int of) {
+    const med_trainer *t = p->trainer;
+    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
+        med_slot *s = p->slot[i];
+        if (p->grad[i].id >= 0 && s->of == of) med_updater_step(&t->updater, s, optimizer_of(t, of), s->gradient);
+    }
 }
 
 /* ---- plans ---- */
 
-/* Gradients of the network's loss by its parameters and of the discriminators' by theirs. */
-static void add_gradients(step_plan *p) {
+/* Gradients of the network's loss by its parameters and of the discriminators' by theirs: for the sink, where the batch is one
+ * piece. */
+static void add_gradients(step_plan *p, bool is_whole) {
     int n = med_graph_n_params(p->graph), n_part;
     p->grad = med_alloc((size_t)n * sizeof *p->grad);
     for (int i = 0; i < n; i++) p->grad[i] = MED_NONE;
@@ -156,14 +188,14 @@ static void add_gradients(step_plan *p) {
         n_part = 0;
         for (int i = 0; i < n; i++) {
             med_val v = med_graph_param(p->graph, i);
-            if (is_discriminator(med_val_name(p->graph, v)) == part) wrt[n_part++] = v;
+            if (med_is_discriminator(med_val_name(p->graph, v)) == part) wrt[n_part++] = v;
         }
         med_gradients(p->graph, loss, wrt, n_part, dx);
         n_part = 0;
         for (int i = 0; i < n; i++)
-            if (is_discriminator(med_val_name(p->graph, med_graph_param(p->graph, i))) == part) {
+            if (med_is_discriminator(med_val_name(p->graph, med_graph_param(p->graph, i))) == part) {
                 p->grad[i] = dx[n_part++];
-                med_output(p->graph, p->grad[i]);
+                med_output_for(p->graph, p->grad[i], is_whole ? med_graph_param(p->graph, i) : MED_NONE);
             }
     }
     free(wrt);
@@ -177,6 +209,7 @@ static void mark_outputs(step_plan *p) {
 }
 
 static med_status bind_parameters(med_trainer *t, step_plan *p) {
+    p->slot = med_alloc((size_t)med_graph_n_params(p->graph) * sizeof *p->slot);
     for (int i = 0; i < med_graph_n_params(p->graph); i++) {
         med_val v = med_graph_param(p->graph, i);
         const med_tensor *w = parameter(t, med_val_name(p->graph, v));
@@ -185,6 +218,7 @@ static med_status bind_parameters(med_trainer *t, step_plan *p) {
             return med_fail(MED_EFORMAT, "parameter %s is %s, expected %s", w->name, med_shape_print(w->shape).text,
                             med_shape_print(med_val_shape(p->graph, v)).text);
         med_plan_bind(p->plan, v, w->data);
+        p->slot[i] = med_updater_find(&t->updater, w->name);
     }
     med_plan_bind(p->plan, p->values.share, &p->share);
     med_plan_bind(p->plan, p->values.w_kl, &p->w_kl);
@@ -212,9 +246,10 @@ static med_status build(med_trainer *t, lane *l, step_plan *p) {
     med_step_build(p->graph, &t->net, &p->key, &p->values);
     MED_TRY(med_graph_status(p->graph));
     if (p->values.loss[0].id < 0 && p->values.loss[1].id < 0) return MED_OK; /* nothing to do in this phase */
-    add_gradients(p);
+    add_gradients(p, t->net.model->training->is_whole);
     mark_outputs(p);
-    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = l->workspace, .is_reference = t->options.is_reference}, &p->plan));
+    med_plan_options options = {.workspace = l->workspace, .is_reference = t->options.is_reference, .sink = take_gradient, .sink_context = p};
+    MED_TRY(med_plan_create(p->graph, options, &p->plan));
     MED_TRY(bind_parameters(t, p));
     size_t n_noise;
     MED_TRY(reserve_noise(l, p, &n_noise));
@@ -227,6 +262,7 @@ static med_status find_plan(med_trainer *t, lane *l, med_step_key key, step_plan
     for (*out = l->plans; *out; *out = (*out)->next)
         if (memcmp(&(*out)->key, &key, sizeof key) == 0) return MED_OK;
     step_plan *p = med_alloc(sizeof *p);
+    p->trainer = t;
     p->key = key;
     med_status status = build(t, l, p);
     if (status != MED_OK) {
@@ -258,12 +294,6 @@ static void draw_noise(const lane *l, const med_step_input *in, int first) {
     }
 }
 
-static double scalar(const step_plan *p, med_val v) {
-    double value = 0;
-    if (v.id >= 0) med_plan_read_f64(p->plan, v, &value);
-    return value;
-}
-
 /* Terms of the same name, from the pieces of a batch, are summed. */
 static void add_term(med_step_result *r, med_term_kind kind, const char *name, double value) {
     int i = 0;
@@ -284,37 +314,6 @@ static void add_losses(const step_plan *p, med_step_result *r) {
         double value = scalar(p, s->term[i].value);
         r->kind[s->term[i].kind] += value;
         add_term(r, s->term[i].kind, s->term[i].name, value);
-    }
-}
-
-static void add_gradient_values(med_trainer *t, const step_plan *p) {
-    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
-        if (p->grad[i].id < 0) continue;
-        const med_tensor *to = med_weights_find(t->gradients, med_val_name(p->graph, med_graph_param(p->graph, i)));
-        med_plan_add(p->plan, p->grad[i], to->data);
-    }
-}
-
-static void clear_gradients(med_trainer *t) {
-    for (int i = 0; i < med_weights_count(t->gradients); i++) {
-        const med_tensor *g = med_weights_at(t->gradients, i);
-        memset(g->data, 0, (size_t)med_shape_count(g->shape) * sizeof(float));
-    }
-}
-
-/* Parameters that the step does not depend on (encoders of modalities that the subject lacks, say) keep value and moments. */
-static void update(med_trainer *t, const step_plan *plan, med_optimizer_config o, int which) {
-    int64_t *steps = med_weights_find(t->state, "opt/steps")->data;
-    steps[which]++;
-    for (int i = 0; i < med_graph_n_params(plan->graph); i++) {
-        const char *name = med_val_name(plan->graph, med_graph_param(plan->graph, i));
-        if (plan->grad[i].id < 0 || is_discriminator(name) != which) continue;
-        const med_tensor *p = parameter(t, name);
-        char *m = med_format("opt/m/%s", name), *v = med_format("opt/v/%s", name);
-        med_optimizer_step(o, steps[which], med_shape_count(p->shape), p->data, med_weights_find(t->gradients, name)->data,
-                           med_weights_find(t->state, m)->data, med_weights_find(t->state, v)->data);
-        free(m);
-        free(v);
     }
 }
 
@@ -386,7 +385,7 @@ static med_status run_pieces(med_trainer *t, const med_step_input *in, int part,
             const lane *l = &t->lanes[i];
             if (l->status != MED_OK) return med_fail(l->status, "%s", l->message);
             add_losses(l->current, r);
-            add_gradient_values(t, l->current);
+            if (!t->net.model->training->is_whole) add_gradient_values(l->current);
         }
     }
     return MED_OK;
@@ -398,32 +397,10 @@ med_status med_trainer_plan(med_trainer *t, const med_step_input *in) {
     return MED_OK;
 }
 
-/* ---- what is made of the gradients ---- */
-
-/* Of all gradients of one network as one vector, summed in the order of tensors. */
-static double norm_of(const med_weights *gradients, int which) {
-    double sum = 0;
-    for (int i = 0; i < med_weights_count(gradients); i++) {
-        const med_tensor *g = med_weights_at(gradients, i);
-        if (is_discriminator(g->name) != which) continue;
-        const float *x = g->data;
-        for (int64_t k = 0, n = med_shape_count(g->shape); k < n; k++) sum += (double)x[k] * x[k];
-    }
-    return sqrt(sum);
-}
+/* ---- after the pieces ---- */
 
 static bool is_finite(const med_step_result *r) {
     return isfinite(r->loss) && isfinite(r->discriminator) && isfinite(r->gradient_norm) && isfinite(r->discriminator_norm);
-}
-
-/* The network's; the discriminators' are Adam's own to scale. */
-static void scale_gradients(med_trainer *t, double factor) {
-    for (int i = 0; i < med_weights_count(t->gradients); i++) {
-        const med_tensor *g = med_weights_at(t->gradients, i);
-        if (is_discriminator(g->name)) continue;
-        float *x = g->data;
-        for (int64_t k = 0, n = med_shape_count(g->shape); k < n; k++) x[k] *= (float)factor;
-    }
 }
 
 static void move_average(med_trainer *t) {
@@ -442,26 +419,37 @@ static void move_statistics(med_trainer *t, const step_plan *p) {
         med_plan_read(p->plan, p->values.moved[i].value, parameter(t, med_val_name(p->graph, p->values.moved[i].param))->data);
 }
 
+/* Of the network or the discriminators, whose gradients are all there. */
+static void finish(const step_plan *p, int of, double norm) {
+    med_trainer *t = p->trainer;
+    bool is_clipped = of == MED_OF_NETWORK && t->options.clip > 0 && norm > t->options.clip;
+    if (is_clipped) med_updater_scale(&t->updater, of, t->options.clip / norm);
+    if (!t->is_at_once) update(p, of);
+    t->updater.steps[of]++;
+}
+
 static med_status run_part(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
     MED_TRY(run_pieces(t, in, part, r));
     const step_plan *plan = t->lanes[0].current;
-    bool trains[2] = {plan->values.loss[0].id >= 0, plan->values.loss[1].id >= 0};
-    if (trains[0]) r->gradient_norm = norm_of(t->gradients, 0);
-    if (trains[1]) r->discriminator_norm = norm_of(t->gradients, 1);
-    if (!is_finite(r)) return med_diagnose(&t->net, t->weights, t->discriminators, t->gradients, &plan->key, in, r);
+    double *norm[2] = {&r->gradient_norm, &r->discriminator_norm};
+    for (int of = 0; of < 2; of++) {
+        if (plan->values.loss[of].id < 0) continue;
+        if (!t->is_at_once) look_at_gradients(&t->updater, of);
+        *norm[of] = med_updater_norm(&t->updater, of);
+    }
+    if (!is_finite(r)) return med_diagnose(&t->net, t->weights, t->discriminators, t->updater.spoiled, &plan->key, in, r);
     if (in->is_dry) return MED_OK;
-    if (trains[0] && t->options.clip > 0 && r->gradient_norm > t->options.clip)
-        scale_gradients(t, t->options.clip / r->gradient_norm);
-    if (trains[0]) update(t, plan, t->options.optimizer, 0);
-    if (trains[1]) update(t, plan, t->options.discriminator_optimizer, 1);
+    for (int of = 0; of < 2; of++)
+        if (plan->values.loss[of].id >= 0) finish(plan, of, *norm[of]);
     move_statistics(t, plan);
-    if (trains[0] && t->average) move_average(t);
+    if (plan->values.loss[MED_OF_NETWORK].id >= 0 && t->average) move_average(t);
     return MED_OK;
 }
 
 med_status med_trainer_step(med_trainer *t, const med_step_input *in, med_step_result *r) {
     memset(r, 0, sizeof *r);
-    clear_gradients(t);
+    med_updater_clear(&t->updater);
+    t->is_dry = in->is_dry;
     for (int part = 0; part < t->net.model->training->n_parts; part++) MED_TRY(run_part(t, in, part, r));
     return MED_OK;
 }
@@ -476,21 +464,13 @@ void med_trainer_set_lr(med_trainer *t, double network, double discriminator) {
     t->options.discriminator_optimizer.lr = discriminator;
 }
 
-void med_trainer_restart(med_trainer *t) {
-    ((int64_t *)med_weights_find(t->state, "opt/steps")->data)[0] = 0;
-    for (int i = 0; i < med_weights_count(t->state); i++) {
-        const med_tensor *s = med_weights_at(t->state, i);
-        bool is_moment = s->dtype == MED_F32 && strncmp(s->name, "opt/", 4) == 0;
-        if (is_moment && !is_discriminator(s->name + strlen("opt/m/")))
-            memset(s->data, 0, (size_t)med_shape_count(s->shape) * sizeof(float));
-    }
-}
+void med_trainer_restart(med_trainer *t) { med_updater_restart(&t->updater, MED_OF_NETWORK); }
 
 med_weights *med_trainer_weights(med_trainer *t) { return t->weights; }
 const med_weights *med_trainer_average(const med_trainer *t) { return t->average ? t->average : t->weights; }
 med_weights *med_trainer_discriminators(med_trainer *t) { return t->discriminators; }
-const med_weights *med_trainer_gradients(const med_trainer *t) { return t->gradients; }
-med_weights *med_trainer_state(med_trainer *t) { return t->state; }
+const med_weights *med_trainer_gradients(const med_trainer *t) { return t->updater.gradients; }
+med_weights *med_trainer_state(med_trainer *t) { return t->updater.state; }
 
 void med_trainer_profile(med_trainer *t, bool is_on) {
     for (step_plan *p = t->lanes[0].plans; p; p = p->next)
@@ -505,8 +485,8 @@ int med_trainer_times(const med_trainer *t, int part, med_op_time *out, int max)
 
 void med_trainer_memory(const med_trainer *t, size_t *parameters, size_t *activations) {
     int64_t n = 0;
-    for (int i = 0; i < med_weights_count(t->gradients); i++) n += med_shape_count(med_weights_at(t->gradients, i)->shape);
+    for (int i = 0; i < t->updater.n; i++) n += t->updater.slot[i].n;
     int64_t n_average = t->average ? med_net_count(&t->net) : 0;
-    *parameters = (size_t)(4 * n + n_average) * sizeof(float); /* value, gradient, two moments */
+    *parameters = (size_t)((t->is_at_once ? 3 : 4) * n + n_average) * sizeof(float); /* value, two moments, gradient */
     *activations = t->n_activation_bytes * (size_t)t->n_lanes;
 }

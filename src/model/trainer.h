@@ -93,6 +93,9 @@ typedef struct med_trainer_options {
     double clip;       /* largest norm of the network's gradient; 0: any */
     double ema;        /* weight of the past in the moving average of weights; 0: none is kept */
     bool is_reference; /* run the reference loops in double (fixtures) */
+    /* Update every parameter as soon as its gradient is there and keep no gradients, if the batch is one piece and there is no
+     * clip: the same bits in less memory. */
+    bool updates_at_once;
     uint64_t seed;     /* of the discriminators' initial parameters */
 } med_trainer_options;
 
@@ -131,7 +134,8 @@ double med_step_term(const med_step_result *r, const char *name); /* 0 when ther
 /* Make the plans of such a step without running it: med_trainer_memory then knows their size. Images and noise are not
  * looked at. */
 MED_CHECK med_status med_trainer_plan(med_trainer *t, const med_step_input *in);
-/* MED_EFAIL when a loss or gradient is not finite (the message says where): nothing of that part is updated then. */
+/* MED_EFAIL when a loss or gradient is not finite (the message says where): nothing of that part is updated then; with
+ * updates_at_once, where the losses were finite, what came before that gradient is. */
 MED_CHECK med_status med_trainer_step(med_trainer *t, const med_step_input *in, med_step_result *out);
 
 /* Compute at most that many pieces at the same time from now on. */
@@ -143,7 +147,7 @@ void med_trainer_set_lr(med_trainer *t, double network, double discriminator);
 void med_trainer_restart(med_trainer *t);
 
 /* Parameters and state, borrowed and live: the network's under our names; disc/...; gradients of the last step under the
- * same names; state "opt/m/NAME", "opt/v/NAME", with ema "train/ema/NAME", and the I64 tensor "opt/steps" = (network, discriminators). */
+ * same names, unless parameters are updated at once; state "opt/m/NAME", "opt/v/NAME", with ema "train/ema/NAME", and the I64 tensor "opt/steps" = (network, discriminators). */
 med_weights *med_trainer_weights(med_trainer *t);
 const med_weights *med_trainer_average(const med_trainer *t); /* the weights themselves without ema */
 med_weights *med_trainer_discriminators(med_trainer *t);

@@ -273,6 +273,7 @@ med_trainer_options med_train_trainer_options(const med_train_config *c, const m
                              .smooth_l1 = c->smooth_l1,
                              .clip = c->clip,
                              .ema = c->ema,
+                             .updates_at_once = c->skip_nonfinite == 0, /* a step that is passed over changes nothing */
                              .optimizer = training->optimizer,
                              .discriminator_optimizer = training->discriminator_optimizer};
     o.optimizer.lr = c->lr;

@@ -85,7 +85,7 @@ size_t med_train_memory_total(const med_train_work *w) {
 
 void med_train_tell_memory(const med_train_work *w) {
     int n = med_trainer_n_micro(w->trainer);
-    med_info("memory    %.0f MB: %.0f for parameters, gradients and moments, %d x %.0f for activations, %.0f for volumes "
+    med_info("memory    %.0f MB: %.0f for parameters and what their updates need, %d x %.0f for activations, %.0f for volumes "
              "(%s), %.0f for batches",
              (double)med_train_memory_total(w) / 1e6, (double)w->memory.parameters / 1e6, n, (double)w->memory.piece / 1e6,
              (double)med_loader_bytes(w->data->loader) / 1e6, med_loader_is_float(w->data->loader) ? "float" : "16 bits",
