@@ -1,5 +1,6 @@
 med_test(golden/baselines)
 med_test(cli/models)
+med_test(cli/resvit)
 med_test(unit/mmgan)
 med_test(unit/resvit)
 med_test(cli/experiment)

@@ -245,7 +245,7 @@ static med_modset draw_given(const med_net *n, med_modset observed, double progr
     return own_of(n).many_to_one ? observed & read_by(n) : med_draw_subset(observed, rng);
 }
 
-static const char *const settings[] = {"lr=2e-4", "lr_end=0", "lr_disc=2e-4", "w_kl=0", "w_dis=1", "discriminator_from=1", "adversarial_from=1",
+static const char *const settings[] = {"lr=2e-4", "lr_end=0", "lr_decay=linear", "lr_disc=2e-4", "w_kl=0", "w_dis=1", "discriminator_from=1", "adversarial_from=1",
                                        "restart_at=0", NULL};
 static const char *const native[] = {"epochs=100", "batch=1", "subsets=one", NULL};
 

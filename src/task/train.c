@@ -181,7 +181,8 @@ static med_status create_trainer(med_train_work *w) {
     med_trainer_options o = med_train_trainer_options(&w->record.config, &w->record.model);
     o.discriminator = discriminator_of(&w->record);
     o.seed = w->record.seed;
-    return med_trainer_create(&w->record.model, o, weights, &w->trainer);
+    MED_TRY(med_trainer_create(&w->record.model, o, weights, &w->trainer));
+    return w->record.init && is_first ? med_train_init_discriminators(w->record.init, w->trainer) : MED_OK;
 }
 
 /* ---- the plan, before anything runs ---- */

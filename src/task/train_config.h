@@ -8,7 +8,7 @@
 
 typedef struct med_train_config {
     med_strings modalities; /* of the data set, that the network knows; empty: as the model is used to */
-    const char *schedule;
+    const char *schedule, *lr_decay;
     med_strings size; /* of the network's slices, "H,W"; empty: the data set's slice size, rounded up */
     /* the objective */
     const char *anchor, *subsets, *inputs;
@@ -17,7 +17,7 @@ typedef struct med_train_config {
     int disc_layers, ndf;
     bool smooth_l1;
     /* the schedule */
-    int epochs, steps, batch, micro_batch;
+    int epochs, steps, batch, micro_batch, warmup_steps;
     double lr, lr_end, lr_disc, flip, clip, ema;
     /* the cases, and choosing the best */
     int fold, val_every;

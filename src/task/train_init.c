@@ -1,5 +1,6 @@
 /* train_init.c: begin with somebody's weights: parameters of the same name and shape are taken, the rest keep their
- * random values and are listed. Other modalities, sizes or depths than the file's are possible so. */
+ * random values and are listed. Other modalities, sizes or depths than the file's are possible so. Discriminators come from checkpoints, all
+ * of them or none: moments and step count belong together. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,4 +82,51 @@ med_status med_train_init(const json_t *init, const med_weights *weights) {
     med_status status = merge(path, from, weights);
     med_weights_free(from);
     return status;
+}
+
+/* ---- discriminators ---- */
+
+static size_t bytes_of(const med_tensor *t) {
+    return (size_t)med_shape_count(t->shape) * (t->dtype == MED_I64 ? sizeof(int64_t) : sizeof(float));
+}
+
+/* Tensors of `to` whose names begin so, if `from` has them all; copied only then. */
+static bool take_all(const med_weights *from, const med_weights *to, const char *prefix, bool is_copied) {
+    for (int i = 0; i < med_weights_count(to); i++) {
+        const med_tensor *t = med_weights_at(to, i), *f = med_weights_find(from, t->name);
+        if (strncmp(t->name, prefix, strlen(prefix)) != 0) continue;
+        if (!f || f->dtype != t->dtype || !med_shape_equal(f->shape, t->shape)) return false;
+        if (is_copied) memcpy(t->data, f->data, bytes_of(t));
+    }
+    return true;
+}
+
+static bool take_discriminators(const med_weights *from, med_trainer *trainer, bool is_copied) {
+    const med_weights *state = med_trainer_state(trainer);
+    return take_all(from, med_trainer_discriminators(trainer), "disc/", is_copied) && take_all(from, state, "opt/m/disc/", is_copied) &&
+           take_all(from, state, "opt/v/disc/", is_copied);
+}
+
+static void merge_discriminators(const char *path, const med_weights *from, med_trainer *trainer) {
+    const med_tensor *steps = med_weights_find(from, "opt/steps");
+    if (!steps || steps->dtype != MED_I64 || med_shape_count(steps->shape) != 2) return; /* not a checkpoint */
+    int64_t n = ((const int64_t *)steps->data)[1];
+    if (n == 0) return;
+    if (!take_discriminators(from, trainer, false)) {
+        med_info("init      %s: has other discriminators than this training, whose begin anew", path);
+        return;
+    }
+    take_discriminators(from, trainer, true);
+    ((int64_t *)med_weights_find(med_trainer_state(trainer), "opt/steps")->data)[1] = n;
+    med_info("init      %s: discriminators and their optimiser after %ld steps", path, (long)n);
+}
+
+med_status med_train_init_discriminators(const json_t *init, med_trainer *trainer) {
+    if (med_weights_count(med_trainer_discriminators(trainer)) == 0) return MED_OK;
+    const char *path = json_string_value(json_object_get(init, "path"));
+    med_weights *from = NULL;
+    MED_TRY(med_weights_load_any(path, &from));
+    merge_discriminators(path, from, trainer);
+    med_weights_free(from);
+    return MED_OK;
 }

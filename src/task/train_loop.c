@@ -13,6 +13,7 @@
 typedef struct loop {
     med_train_work *work;
     med_train_phase phase;
+    double lr;  /* of this step */
     int *order; /* of this epoch */
     med_progress *progress;
     double started_s; /* clock at position->seconds = 0 */
@@ -107,7 +108,7 @@ static void show_progress(loop *l, double rate) {
     kl_text(r, kl, sizeof kl);
     image_text(r, image, sizeof image);
     med_progress_update(l->progress, w->position.step, "epoch %d/%d  loss %.4f  image %s%s  lr %.2g  %.3g slices/s  %.0f MB",
-                        w->position.epoch, w->record.config.epochs, r->loss, image, kl, l->phase.lr, rate, memory_mb());
+                        w->position.epoch, w->record.config.epochs, r->loss, image, kl, l->lr, rate, memory_mb());
 }
 
 static med_status log_step(loop *l, const med_train_case *c) {
@@ -120,7 +121,7 @@ static med_status log_step(loop *l, const med_train_case *c) {
                              w->position.epoch, "step", (json_int_t)w->position.step, "case", c->name, "loss", r->loss,
                              "image", r->kind[MED_TERM_IMAGE], "kl", r->kind[MED_TERM_KL], "adversarial",
                              r->kind[MED_TERM_ADVERSARIAL], "discriminator", r->discriminator, "passes", passes_to_json(r),
-                             "gradient", r->gradient_norm, "lr", l->phase.lr, "seconds", now_s() - l->started_s,
+                             "gradient", r->gradient_norm, "lr", l->lr, "seconds", now_s() - l->started_s,
                              "slices_per_second", rate, "memory_mb", memory_mb());
     return write_log(l, line);
 }
@@ -187,6 +188,8 @@ static med_status run_step(loop *l, const med_train_case *c, const med_train_bat
                          .trains_discriminators = l->phase.trains_discriminators};
     memcpy(in.x, batch->x, sizeof in.x);
     memcpy(in.target, batch->target, sizeof in.target);
+    l->lr = l->phase.lr * med_train_warmth(&w->record.config, w->position.step);
+    med_trainer_set_lr(w->trainer, l->lr, l->phase.lr_disc);
     med_status status = med_trainer_step(w->trainer, &in, &w->last);
     if (status != MED_OK) {
         w->last = before;
@@ -302,7 +305,6 @@ static void begin_epoch(loop *l) {
     const med_train_position *p = &w->position;
     l->phase = med_train_phase_of(&w->record.config, p->epoch);
     med_train_order(w->record.seed, p->epoch, w->data->n_train, l->order);
-    med_trainer_set_lr(w->trainer, l->phase.lr, w->record.config.lr_disc);
     if (l->phase.restarts && p->visit == 0 && p->subset == 0) med_trainer_restart(w->trainer);
 }
 

@@ -75,7 +75,8 @@ static const char *text_of(const json_t *json, const char *key) {
 }
 
 static med_status parse_record(const char *path, json_t *json, med_train_record *r) {
-    *r = (med_train_record){.preset = text_of(json, "preset"),
+    *r = (med_train_record){.config = {.subsets = "all", .inputs = "model", .schedule = "common", .lr_decay = "cosine"}, /* older runs lack some */
+                            .preset = text_of(json, "preset"),
                             .data_path = text_of(json, "data"),
                             .data_hash = text_of(json, "data_hash"),
                             .command_line = text_of(json, "command"),

@@ -7,9 +7,16 @@
 
 #include "model/trainer.h"
 
+/* As ResViT's authors: constant for half of the epochs, then down to 0 in the last; one epoch alone is not passed at 0. */
+static double linear_decay(int epochs, int epoch) {
+    int n_constant = (epochs + 1) / 2, n_late = epoch + 1 - n_constant;
+    return n_late < 0 || epochs == 1 ? 1 : 1 - (double)n_late / (epochs - n_constant + 1);
+}
+
 med_train_phase med_train_phase_of(const med_train_config *c, int epoch) {
-    double cosine = 0.5 * (1 + cos(M_PI * (epoch - 1) / c->epochs));
-    med_train_phase p = {.lr = c->lr_end + (c->lr - c->lr_end) * cosine, .w_kl = c->w_kl};
+    bool is_linear = strcmp(c->lr_decay, "linear") == 0;
+    double part = is_linear ? linear_decay(c->epochs, epoch) : 0.5 * (1 + cos(M_PI * (epoch - 1) / c->epochs));
+    med_train_phase p = {.lr = c->lr_end + (c->lr - c->lr_end) * part, .lr_disc = is_linear ? c->lr_disc * part : c->lr_disc, .w_kl = c->w_kl};
     int ramp = c->kl_ramp_epochs < c->epochs ? c->kl_ramp_epochs : c->epochs;
     if (epoch < ramp) p.w_kl *= (double)epoch / ramp;
     bool is_adversarial = c->w_dis > 0;
@@ -17,6 +24,10 @@ med_train_phase med_train_phase_of(const med_train_config *c, int epoch) {
     p.trains_discriminators = is_adversarial && epoch >= c->discriminator_from;
     p.restarts = is_adversarial && epoch == c->restart_at;
     return p;
+}
+
+double med_train_warmth(const med_train_config *c, long n_steps) {
+    return n_steps < c->warmup_steps ? (double)(n_steps + 1) / c->warmup_steps : 1;
 }
 
 void med_train_order(uint64_t seed, int epoch, int n, int *order) {

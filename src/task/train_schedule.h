@@ -10,11 +10,13 @@
 
 /* What holds for one epoch (1..epochs). */
 typedef struct med_train_phase {
-    double lr, w_kl, w_dis; /* w_dis 0: the network does not see discriminators */
+    double lr, lr_disc, w_kl, w_dis; /* w_dis 0: the network does not see discriminators */
     bool trains_discriminators;
     bool restarts; /* the network's optimiser starts afresh before this epoch */
 } med_train_phase;
 med_train_phase med_train_phase_of(const med_train_config *c, int epoch);
+/* Part of the network's rate that holds after so many steps of the run: below 1 while it warms up. */
+double med_train_warmth(const med_train_config *c, long n_steps);
 
 /* A permutation of 0..n-1. */
 void med_train_order(uint64_t seed, int epoch, int n, int *order);

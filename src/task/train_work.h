@@ -42,6 +42,8 @@ void med_train_tell_memory(const med_train_work *w);
 /* {"path":, "sha256":} of a weights file, and taking its parameters. */
 MED_CHECK med_status med_train_init_record(const char *path, json_t **out);
 MED_CHECK med_status med_train_init(const json_t *init, const med_weights *weights);
+/* From a checkpoint: its discriminators too with their optimiser, if they are like those that are trained. */
+MED_CHECK med_status med_train_init_discriminators(const json_t *init, med_trainer *trainer);
 
 /* ---- for people who watch ---- */
 

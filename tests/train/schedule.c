@@ -9,6 +9,12 @@ static void assert_close(double value, double expected, double tolerance) {
     if (!(fabs(value - expected) <= tolerance)) fail_msg("%.17g, expected %.17g within %g", value, expected, tolerance);
 }
 
+static const med_model *model_of(const char *name) {
+    const med_model *m;
+    assert_ok(med_model_find(name, &m));
+    return m;
+}
+
 static med_train_config paper(void) {
     med_train_config c;
     assert_ok(med_train_preset("paper", med_models[0], &c, &(med_net){0}));
@@ -29,6 +35,36 @@ static void rates_follow_the_paper(void **state) {
     c.epochs = 40; /* shorter than the ramp */
     assert_close(med_train_phase_of(&c, 10).w_kl, 0.25e-3, 1e-15);
     assert_close(med_train_phase_of(&c, 40).w_kl, 1e-3, 0);
+}
+
+/* The multipliers of ResViT's authors, of both rates; epochs count from 1 here. */
+static void a_line_falls_as_its_authors_draw_it(void **state) {
+    (void)state;
+    med_train_config c;
+    assert_ok(med_train_preset("paper", model_of("resvit"), &c, &(med_net){0}));
+    assert_string_equal(c.lr_decay, "linear");
+    static const struct {
+        int epochs, epoch;
+        double part;
+    } rows[] = {{100, 1, 1}, {100, 49, 1}, {100, 50, 50.0 / 51}, {100, 99, 1.0 / 51}, {100, 100, 0}, {667, 333, 1}, {667, 334, 333.0 / 334}, {667, 667, 0}, {333, 166, 1}, {333, 167, 166.0 / 167}, {1, 1, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        c.epochs = rows[i].epochs;
+        assert_close(med_train_phase_of(&c, rows[i].epoch).lr, 2e-4 * rows[i].part, 1e-15);
+        assert_close(med_train_phase_of(&c, rows[i].epoch).lr_disc, 2e-4 * rows[i].part, 1e-15);
+    }
+    c = paper(); /* elsewhere the discriminators' rate stays */
+    assert_close(med_train_phase_of(&c, 1000).lr_disc, 2e-4, 0);
+}
+
+static void the_rate_warms_up_step_by_step(void **state) {
+    (void)state;
+    med_train_config c = paper();
+    assert_close(med_train_warmth(&c, 0), 1, 0);
+    c.warmup_steps = 1000;
+    assert_close(med_train_warmth(&c, 0), 1e-3, 1e-15);
+    assert_close(med_train_warmth(&c, 499), 0.5, 1e-15);
+    assert_close(med_train_warmth(&c, 999), 1, 0);
+    assert_close(med_train_warmth(&c, 5000), 1, 0);
 }
 
 static void adversarial_phases_begin_when_they_should(void **state) {
@@ -203,6 +239,8 @@ static void tested_inputs_are_the_anchor_or_what_stands_beside_it(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_follow_the_paper),
+        cmocka_unit_test(a_line_falls_as_its_authors_draw_it),
+        cmocka_unit_test(the_rate_warms_up_step_by_step),
         cmocka_unit_test(adversarial_phases_begin_when_they_should),
         cmocka_unit_test(every_epoch_visits_each_case_once),
         cmocka_unit_test(subsets_are_every_choice_beside_the_anchor),
