@@ -19,6 +19,11 @@ void med_workspace_free(med_workspace *w) {
     free(w);
 }
 
+void med_workspace_release(med_workspace *w) {
+    free(w->data);
+    *w = (med_workspace){0};
+}
+
 static med_status reserve(med_workspace *w, size_t n_bytes) {
     if (w->n_bytes >= n_bytes) return MED_OK;
     free(w->data);
@@ -148,7 +153,6 @@ void med_plan_free(med_plan *p) {
 
 size_t med_plan_bytes(const med_plan *p) { return p->n_workspace + p->n_persistent; }
 int med_plan_n_calls(const med_plan *p) { return p->n_calls; }
-void med_plan_params_changed(med_plan *p) { p->frozen_is_done = false; }
 
 void med_plan_bind(med_plan *p, med_val leaf, const float *data) {
     if (leaf.id >= 0) p->bound[leaf.id] = data;

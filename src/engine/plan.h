@@ -15,6 +15,7 @@ typedef struct med_plan med_plan;
 typedef struct med_workspace med_workspace;
 med_workspace *med_workspace_create(void);
 void med_workspace_free(med_workspace *w); /* after its plans; NULL is fine */
+void med_workspace_release(med_workspace *w); /* no memory until a plan runs again */
 
 /* Takes an output marked by med_output_for, in the same order in every run; its memory is used for something else afterwards. */
 typedef void med_sink(void *context, const med_plan *plan, med_val value, med_val param);
@@ -22,7 +23,7 @@ typedef void med_sink(void *context, const med_plan *plan, med_val value, med_va
 typedef struct med_plan_options {
     med_workspace *workspace; /* borrowed; NULL: the plan has its own */
     bool is_reference;   /* everything in double by the reference loops (doctor, tests) */
-    bool is_frozen;      /* parameters never change between runs: what depends on them alone is computed once */
+    bool is_frozen;      /* parameters never change between runs: what depends on them alone is computed in the first */
     bool no_fusion;      /* leave the graph as built (tests compare both) */
     med_sink *sink;      /* needed where the graph has such outputs */
     void *sink_context;
@@ -38,8 +39,6 @@ int med_plan_n_calls(const med_plan *plan);
 
 /* Point a leaf at memory (borrowed, f32, must stay while running). In reference plans the values are converted at each run. */
 void med_plan_bind(med_plan *plan, med_val leaf, const float *data);
-/* A frozen plan computes parameter-only nodes at the first run after this. */
-void med_plan_params_changed(med_plan *plan);
 /* MED_EUSAGE names a leaf that was not bound. */
 MED_CHECK med_status med_plan_run(med_plan *plan);
 /* Value of an output after a run (in the sink: of those that are there), as f32 / as double (copied; n = element count). */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "base/memory.h"
 #include "engine/dtype.h"
 
@@ -125,6 +126,16 @@ med_status med_weights_add_view(med_weights *w, const char *name, med_dtype dtyp
 void med_weights_take_mapping(med_weights *w, med_mapping mapping) {
     med_assert(w->mapping.data == NULL);
     w->mapping = mapping;
+}
+
+void med_weights_drop_pages(const med_weights *w, const med_tensor *t) {
+    enum { PAGE = 4096 };
+    const uint8_t *data = t->data, *file = w->mapping.data;
+    if (!file || data < file || data >= file + w->mapping.size) return;
+    size_t begin = (size_t)(data - file), end = begin + (size_t)med_shape_count(t->shape) * med_dtype_bytes(t->dtype);
+    begin = (begin + PAGE - 1) / PAGE * PAGE;
+    end = end / PAGE * PAGE; /* what shares a page with others stays */
+    if (begin < end) madvise((void *)(uintptr_t)(file + begin), end - begin, MADV_DONTNEED);
 }
 
 med_status med_weights_rename(med_weights *w, med_rename_fn *rename, const void *context) {

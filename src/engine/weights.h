@@ -29,6 +29,8 @@ MED_CHECK med_status med_weights_add(med_weights *w, const char *name, med_dtype
 MED_CHECK med_status med_weights_add_view(med_weights *w, const char *name, med_dtype dtype, med_shape shape,
                                           const void *data);
 void med_weights_take_mapping(med_weights *w, med_mapping mapping);
+/* A tensor that was read and is not needed soon: if it lies in a mapped file, its pages leave memory. */
+void med_weights_drop_pages(const med_weights *w, const med_tensor *t);
 /* Give tensor i the name rename(context, old name) (owned text). MED_EFORMAT: two tensors would share a name. */
 typedef char *med_rename_fn(const void *context, const char *name);
 MED_CHECK med_status med_weights_rename(med_weights *w, med_rename_fn *rename, const void *context);

@@ -454,6 +454,10 @@ med_status med_trainer_step(med_trainer *t, const med_step_input *in, med_step_r
     return MED_OK;
 }
 
+void med_trainer_rest(med_trainer *t) {
+    for (int i = 0; i < t->n_lanes; i++) med_workspace_release(t->lanes[i].workspace);
+}
+
 void med_trainer_limit(med_trainer *t, int n_micro) {
     while (t->n_lanes > n_micro && t->n_lanes > 1) free_lane(&t->lanes[--t->n_lanes]);
 }

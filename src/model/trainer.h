@@ -138,6 +138,8 @@ MED_CHECK med_status med_trainer_plan(med_trainer *t, const med_step_input *in);
  * updates_at_once, where the losses were finite, what came before that gradient is. */
 MED_CHECK med_status med_trainer_step(med_trainer *t, const med_step_input *in, med_step_result *out);
 
+/* Between steps: give the memory of activations back until the next one. */
+void med_trainer_rest(med_trainer *t);
 /* Compute at most that many pieces at the same time from now on. */
 void med_trainer_limit(med_trainer *t, int n_micro);
 int med_trainer_n_micro(const med_trainer *t);

@@ -13,9 +13,8 @@ typedef struct med_synth_model med_synth_model; /* owned */
  * overrides, NULL none. */
 MED_CHECK med_status med_synth_model_open(const char *weights_path, const int slice[2], const med_strings *set,
                                           med_synth_model **out);
-/* With weights that somebody else owns and may change (training): say so by med_synth_model_changed. */
+/* With weights that somebody else owns and does not change meanwhile (training). */
 med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_net *config);
-void med_synth_model_changed(med_synth_model *m);
 void med_synth_model_free(med_synth_model *m);
 const med_net *med_synth_model_config(const med_synth_model *m);
 /* How the targets that the network learnt were harmonised (data/harmonise.h); NULL: not recorded. New reference. */

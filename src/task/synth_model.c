@@ -51,11 +51,6 @@ med_synth_model *med_synth_model_borrow(const med_weights *weights, const med_ne
     return m;
 }
 
-void med_synth_model_changed(med_synth_model *m) {
-    for (int i = 0; i < m->n_lanes; i++)
-        for (med_synth_pass *p = m->lane[i].passes; p; p = p->next) med_plan_params_changed(p->plan);
-}
-
 void med_synth_model_free(med_synth_model *m) {
     if (!m) return;
     for (int i = 0; i < m->n_lanes; i++) {

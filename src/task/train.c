@@ -265,7 +265,7 @@ static med_status run(med_train_work *w, json_t *report) {
 med_status med_train(const med_train_options *o, json_t *report) {
     med_train_work w = {.options = o};
     med_status status = run(&w, report);
-    med_synth_model_free(w.validator);
+    med_train_validator_free(&w);
     med_trainer_free(w.trainer);
     med_train_run_free(w.run);
     med_train_data_free(w.data);

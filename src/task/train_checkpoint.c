@@ -118,6 +118,7 @@ static med_status copy_tensors(const char *path, const med_weights *from, med_we
                             med_shape_print(t->shape).text);
         size_t item = t->dtype == MED_I64 ? sizeof(int64_t) : sizeof(float);
         memcpy(t->data, f->data, (size_t)med_shape_count(t->shape) * item);
+        med_weights_drop_pages(from, f); /* a checkpoint is as large as what it fills */
     }
     return MED_OK;
 }

@@ -354,6 +354,7 @@ static med_status run_epoch(loop *l) {
     while (w->position.visit < w->data->n_train && w->position.step < w->n_steps) MED_TRY(run_visit(l));
     if (is_validation_due(w)) MED_TRY(validate(l));
     if (is_look_due(w)) MED_TRY(look_at(l));
+    med_train_validator_free(w);
     MED_TRY(tolerate(l, plot(l)));
     w->position.epoch++;
     w->position.visit = 0;

@@ -89,7 +89,6 @@ med_status med_train_samples(med_train_work *w) {
     s.picture.pixels = s.pixels = med_alloc((size_t)s.picture.width * (size_t)s.picture.height);
     int row = 0;
     med_status status = MED_OK;
-    med_synth_model_changed(med_train_validator(w));
     MED_MODSET_EACH (j, observed)
         if (status == MED_OK) status = draw_row(w, &s, row++, j, observed, &batch);
     if (status == MED_OK) status = save(w, &s);

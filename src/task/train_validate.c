@@ -58,14 +58,19 @@ static med_status judge_case(med_train_work *w, const med_train_case *c, double 
 }
 
 med_synth_model *med_train_validator(med_train_work *w) {
-    if (!w->validator) w->validator = med_synth_model_borrow(med_trainer_average(w->trainer), &w->record.model);
-    return w->validator;
+    if (w->validator) return w->validator;
+    med_trainer_rest(w->trainer);
+    return w->validator = med_synth_model_borrow(med_trainer_average(w->trainer), &w->record.model);
+}
+
+void med_train_validator_free(med_train_work *w) {
+    med_synth_model_free(w->validator);
+    w->validator = NULL;
 }
 
 med_status med_train_validate(med_train_work *w, double *out) {
     int n = 0;
     *out = 0;
-    med_synth_model_changed(med_train_validator(w));
     for (int i = 0; i < w->data->n_val; i++) MED_TRY(judge_case(w, &w->data->val[i], out, &n));
     *out /= n;
     return MED_OK;

@@ -14,7 +14,7 @@ typedef struct med_train_work {
     json_t *init;
     med_train_run *run;
     med_trainer *trainer;
-    med_synth_model *validator; /* made when first needed */
+    med_synth_model *validator; /* made when first needed, which is between steps */
     med_train_position position;
     struct { /* bytes: parameters with gradients, moments and average; one piece of a batch; batches; what volumes may take */
         size_t parameters, piece, batches, volumes;
@@ -30,8 +30,10 @@ MED_CHECK med_status med_train_loop(med_train_work *w);
  * from j alone, 0.5*mean|out - target|, over whole volumes with fixed noise. */
 MED_CHECK med_status med_train_validate(med_train_work *w, double *out);
 
-/* The current weights (or their average) as a model for synthesis; borrowed. */
+/* The current weights (or their average) as a model for synthesis, borrowed. It and the training's activations are not in memory
+ * at the same time. */
 med_synth_model *med_train_validator(med_train_work *w);
+void med_train_validator_free(med_train_work *w);
 
 /* ---- before the first step ---- */
 
