@@ -1,8 +1,6 @@
 /* trainer.c: the step. The network runs piece by piece of the batch, a slice or a few small ones: instance norms keep slices
  * apart, so gradients are sums over pieces, added in their order whatever was computed at the same time. Pieces computed at the
  * same time have a lane each: plans of their own, one per (part, observed, given, adversarial phase), in a workspace of their own. */
-#include "model/trainer.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,49 +8,14 @@
 
 #include "base/memory.h"
 #include "base/thread.h"
-#include "engine/plan.h"
 #include "model/diagnose.h"
-#include "model/update.h"
-
-typedef struct step_plan {
-    struct step_plan *next;
-    med_trainer *trainer;
-    med_step_key key;
-    med_graph *graph;
-    med_step_graph values;
-    med_plan *plan;
-    med_val *grad;   /* per graph parameter */
-    med_slot **slot; /* per graph parameter; NULL: a statistic */
-    float share, w_kl, w_dis;
-} step_plan;
-
-typedef struct lane {
-    med_workspace *workspace;
-    float *noise[MED_MAX_NOISE]; /* of whichever plan runs: drawn anew for every run */
-    size_t noise_bytes[MED_MAX_NOISE];
-    step_plan *plans, *current;
-    med_status status;
-    char message[600]; /* messages belong to threads: kept here */
-} lane;
-
-struct med_trainer {
-    med_net net;
-    med_trainer_options options;
-    med_weights *weights, *discriminators;
-    med_weights *average; /* moving average of weights; NULL: none */
-    med_updater updater;
-    bool is_at_once; /* every parameter is updated as soon as its gradient is there */
-    bool is_dry;     /* the step at work */
-    int n_lanes;
-    lane *lanes;
-    size_t n_activation_bytes; /* of one lane */
-};
-
-static const med_tensor *parameter(const med_trainer *t, const char *name) {
-    return med_weights_find(med_is_discriminator(name) ? t->discriminators : t->weights, name);
-}
+#include "model/trainer_impl.h"
 
 /* ---- state ---- */
+
+const med_tensor *med_trainer_parameter(const med_trainer *t, const char *name) {
+    return med_weights_find(med_is_discriminator(name) ? t->discriminators : t->weights, name);
+}
 
 static med_status add_average(med_trainer *t) {
     t->average = med_weights_create();
@@ -97,26 +60,9 @@ med_status med_trainer_create(const med_net *net, med_trainer_options o, med_wei
     return status;
 }
 
-static void free_plan(step_plan *p) {
-    med_plan_free(p->plan);
-    med_graph_free(p->graph);
-    free(p->grad);
-    free(p->slot);
-    free(p);
-}
-
-static void free_lane(lane *l) {
-    for (step_plan *p = l->plans, *next; p; p = next) {
-        next = p->next;
-        free_plan(p);
-    }
-    for (int i = 0; i < MED_MAX_NOISE; i++) free(l->noise[i]);
-    med_workspace_free(l->workspace);
-}
-
 void med_trainer_free(med_trainer *t) {
     if (!t) return;
-    for (int i = 0; i < t->n_lanes; i++) free_lane(&t->lanes[i]);
+    for (int i = 0; i < t->n_lanes; i++) med_lane_free(&t->lanes[i]);
     free(t->lanes);
     med_weights_free(t->weights);
     med_weights_free(t->discriminators);
@@ -125,7 +71,7 @@ void med_trainer_free(med_trainer *t) {
     free(t);
 }
 
-static double scalar(const step_plan *p, med_val v) {
+static double scalar(const med_step_plan *p, med_val v) {
     double value = 0;
     if (v.id >= 0) med_plan_read_f64(p->plan, v, &value);
     return value;
@@ -138,7 +84,7 @@ static const med_optimizer_config *optimizer_of(const med_trainer *t, int of) {
 }
 
 /* A loss or a gradient that is not finite ends the updates of this step; losses are there before the first gradient. */
-static void update_at_once(const step_plan *p, med_slot *s, const float *gradient) {
+static void update_at_once(const med_step_plan *p, med_slot *s, const float *gradient) {
     med_trainer *t = p->trainer;
     bool is_finite = isfinite(scalar(p, p->values.loss[0])) && isfinite(scalar(p, p->values.loss[1]));
     med_updater_look(&t->updater, s, gradient);
@@ -146,15 +92,15 @@ static void update_at_once(const step_plan *p, med_slot *s, const float *gradien
 }
 
 /* The plan's sink, where the batch is one piece. */
-static void take_gradient(void *context, const med_plan *plan, med_val value, med_val param) {
-    const step_plan *p = context;
+void med_trainer_take_gradient(void *context, const med_plan *plan, med_val value, med_val param) {
+    const med_step_plan *p = context;
     int i = 0;
     while (med_graph_param(p->graph, i).id != param.id) i++;
     if (p->trainer->is_at_once) update_at_once(p, p->slot[i], med_plan_data(plan, value));
     else med_plan_add(plan, value, p->slot[i]->gradient);
 }
 
-static void add_gradient_values(const step_plan *p) {
+static void add_gradient_values(const med_step_plan *p) {
     for (int i = 0; i < med_graph_n_params(p->graph); i++)
         if (p->grad[i].id >= 0) med_plan_add(p->plan, p->grad[i], p->slot[i]->gradient);
 }
@@ -165,7 +111,7 @@ static void look_at_gradients(med_updater *u, int of) {
 }
 
 /* Parameters that the step does not depend on (encoders of modalities that the subject lacks, say) keep value and moments. */
-static void update(const step_plan *p, int of) {
+static void update(const med_step_plan *p, int of) {
     const med_trainer *t = p->trainer;
     for (int i = 0; i < med_graph_n_params(p->graph); i++) {
         med_slot *s = p->slot[i];
@@ -173,110 +119,9 @@ static void update(const step_plan *p, int of) {
     }
 }
 
-/* ---- plans ---- */
-
-/* Gradients of the network's loss by its parameters and of the discriminators' by theirs: for the sink, where the batch is one
- * piece. */
-static void add_gradients(step_plan *p, bool is_whole) {
-    int n = med_graph_n_params(p->graph), n_part;
-    p->grad = med_alloc((size_t)n * sizeof *p->grad);
-    for (int i = 0; i < n; i++) p->grad[i] = MED_NONE;
-    med_val *wrt = med_alloc((size_t)n * sizeof *wrt), *dx = med_alloc((size_t)n * sizeof *dx);
-    for (int part = 0; part < 2; part++) {
-        med_val loss = p->values.loss[part];
-        if (loss.id < 0) continue;
-        n_part = 0;
-        for (int i = 0; i < n; i++) {
-            med_val v = med_graph_param(p->graph, i);
-            if (med_is_discriminator(med_val_name(p->graph, v)) == part) wrt[n_part++] = v;
-        }
-        med_gradients(p->graph, loss, wrt, n_part, dx);
-        n_part = 0;
-        for (int i = 0; i < n; i++)
-            if (med_is_discriminator(med_val_name(p->graph, med_graph_param(p->graph, i))) == part) {
-                p->grad[i] = dx[n_part++];
-                med_output_for(p->graph, p->grad[i], is_whole ? med_graph_param(p->graph, i) : MED_NONE);
-            }
-    }
-    free(wrt);
-    free(dx);
-}
-
-static void mark_outputs(step_plan *p) {
-    for (int i = 0; i < 2; i++) med_output(p->graph, p->values.loss[i]);
-    for (int i = 0; i < p->values.n_terms; i++) med_output(p->graph, p->values.term[i].value);
-    for (int i = 0; i < p->values.n_moved; i++) med_output(p->graph, p->values.moved[i].value);
-}
-
-static med_status bind_parameters(med_trainer *t, step_plan *p) {
-    p->slot = med_alloc((size_t)med_graph_n_params(p->graph) * sizeof *p->slot);
-    for (int i = 0; i < med_graph_n_params(p->graph); i++) {
-        med_val v = med_graph_param(p->graph, i);
-        const med_tensor *w = parameter(t, med_val_name(p->graph, v));
-        if (!w) return med_fail(MED_EFORMAT, "weights lack parameter %s", med_val_name(p->graph, v));
-        if (med_shape_count(w->shape) != med_shape_count(med_val_shape(p->graph, v)))
-            return med_fail(MED_EFORMAT, "parameter %s is %s, expected %s", w->name, med_shape_print(w->shape).text,
-                            med_shape_print(med_val_shape(p->graph, v)).text);
-        med_plan_bind(p->plan, v, w->data);
-        p->slot[i] = med_updater_find(&t->updater, w->name);
-    }
-    med_plan_bind(p->plan, p->values.share, &p->share);
-    med_plan_bind(p->plan, p->values.w_kl, &p->w_kl);
-    med_plan_bind(p->plan, p->values.w_dis, &p->w_dis);
-    return MED_OK;
-}
-
-/* Room for the noise of this plan; *total: of all noise of the lane. */
-static med_status reserve_noise(lane *l, const step_plan *p, size_t *total) {
-    for (int i = 0; i < p->values.noise.n; i++) {
-        size_t n_bytes = (size_t)med_shape_count(med_val_shape(p->graph, p->values.noise.item[i].value)) * sizeof(float);
-        if (l->noise_bytes[i] >= n_bytes) continue;
-        free(l->noise[i]);
-        l->noise_bytes[i] = 0;
-        MED_TRY(med_buffer_alloc(n_bytes, "noise", (void **)&l->noise[i]));
-        l->noise_bytes[i] = n_bytes;
-    }
-    *total = 0;
-    for (int i = 0; i < MED_MAX_NOISE; i++) *total += l->noise_bytes[i];
-    return MED_OK;
-}
-
-static med_status build(med_trainer *t, lane *l, step_plan *p) {
-    p->graph = med_graph_create();
-    med_step_build(p->graph, &t->net, &p->key, &p->values);
-    MED_TRY(med_graph_status(p->graph));
-    if (p->values.loss[0].id < 0 && p->values.loss[1].id < 0) return MED_OK; /* nothing to do in this phase */
-    add_gradients(p, t->net.model->training->is_whole);
-    mark_outputs(p);
-    med_plan_options options = {.workspace = l->workspace, .is_reference = t->options.is_reference, .sink = take_gradient, .sink_context = p};
-    MED_TRY(med_plan_create(p->graph, options, &p->plan));
-    MED_TRY(bind_parameters(t, p));
-    size_t n_noise;
-    MED_TRY(reserve_noise(l, p, &n_noise));
-    size_t n_bytes = med_plan_bytes(p->plan) + n_noise;
-    if (n_bytes > t->n_activation_bytes) t->n_activation_bytes = n_bytes;
-    return MED_OK;
-}
-
-static med_status find_plan(med_trainer *t, lane *l, med_step_key key, step_plan **out) {
-    for (*out = l->plans; *out; *out = (*out)->next)
-        if (memcmp(&(*out)->key, &key, sizeof key) == 0) return MED_OK;
-    step_plan *p = med_alloc(sizeof *p);
-    p->trainer = t;
-    p->key = key;
-    med_status status = build(t, l, p);
-    if (status != MED_OK) {
-        free_plan(p);
-        return status;
-    }
-    p->next = l->plans;
-    *out = l->plans = p;
-    return MED_OK;
-}
-
 /* ---- one step ---- */
 
-static void bind_images(const med_trainer *t, step_plan *p, const med_step_input *in, int first) {
+static void bind_images(const med_trainer *t, med_step_plan *p, const med_step_input *in, int first) {
     size_t offset = (size_t)first * (size_t)t->net.height * (size_t)t->net.width;
     MED_MODSET_EACH (j, in->observed) {
         med_plan_bind(p->plan, p->values.x[j], in->x[j] + offset);
@@ -284,8 +129,8 @@ static void bind_images(const med_trainer *t, step_plan *p, const med_step_input
     }
 }
 
-static void draw_noise(const lane *l, const med_step_input *in, int first) {
-    const step_plan *p = l->current;
+static void draw_noise(const med_lane *l, const med_step_input *in, int first) {
+    const med_step_plan *p = l->current;
     for (int i = 0; i < p->values.noise.n; i++) {
         const med_noise *noise = &p->values.noise.item[i];
         int64_t per_slice = med_shape_count(med_val_shape(p->graph, noise->value)) / p->key.n;
@@ -306,7 +151,7 @@ static void add_term(med_step_result *r, med_term_kind kind, const char *name, d
     r->term[i].value += value;
 }
 
-static void add_losses(const step_plan *p, med_step_result *r) {
+static void add_losses(const med_step_plan *p, med_step_result *r) {
     const med_step_graph *s = &p->values;
     r->loss += scalar(p, s->loss[0]);
     r->discriminator += scalar(p, s->loss[1]);
@@ -349,15 +194,15 @@ typedef struct piece_job {
 
 static void run_piece(void *context, int i) {
     const piece_job *job = context;
-    lane *l = &job->trainer->lanes[i];
+    med_lane *l = &job->trainer->lanes[i];
     draw_noise(l, job->in, job->first + i * job->size);
     l->status = med_plan_run(l->current->plan);
     if (l->status != MED_OK) snprintf(l->message, sizeof l->message, "%s", med_message());
 }
 
 /* Plan of a piece of n slices. */
-static med_status prepare_lane(med_trainer *t, lane *l, const med_step_input *in, int part, int n) {
-    MED_TRY(find_plan(t, l, key_of(t, in, part, n), &l->current));
+static med_status prepare_lane(med_trainer *t, med_lane *l, const med_step_input *in, int part, int n) {
+    MED_TRY(med_lane_find_plan(t, l, key_of(t, in, part, n), &l->current));
     l->current->share = (float)n / (float)in->n;
     l->current->w_kl = (float)in->w_kl;
     l->current->w_dis = (float)in->w_dis;
@@ -382,7 +227,7 @@ static med_status run_pieces(med_trainer *t, const med_step_input *in, int part,
         if (n == 1) run_piece(&job, 0); /* the threads share the one piece's work */
         else med_parallel(n, run_piece, &job);
         for (int i = 0; i < n; i++) {
-            const lane *l = &t->lanes[i];
+            const med_lane *l = &t->lanes[i];
             if (l->status != MED_OK) return med_fail(l->status, "%s", l->message);
             add_losses(l->current, r);
             if (!t->net.model->training->is_whole) add_gradient_values(l->current);
@@ -414,13 +259,13 @@ static void move_average(med_trainer *t) {
 }
 
 /* Running statistics, which losses do not depend on. */
-static void move_statistics(med_trainer *t, const step_plan *p) {
+static void move_statistics(med_trainer *t, const med_step_plan *p) {
     for (int i = 0; i < p->values.n_moved; i++)
-        med_plan_read(p->plan, p->values.moved[i].value, parameter(t, med_val_name(p->graph, p->values.moved[i].param))->data);
+        med_plan_read(p->plan, p->values.moved[i].value, med_trainer_parameter(t, med_val_name(p->graph, p->values.moved[i].param))->data);
 }
 
 /* Of the network or the discriminators, whose gradients are all there. */
-static void finish(const step_plan *p, int of, double norm) {
+static void finish(const med_step_plan *p, int of, double norm) {
     med_trainer *t = p->trainer;
     bool is_clipped = of == MED_OF_NETWORK && t->options.clip > 0 && norm > t->options.clip;
     if (is_clipped) med_updater_scale(&t->updater, of, t->options.clip / norm);
@@ -430,7 +275,7 @@ static void finish(const step_plan *p, int of, double norm) {
 
 static med_status run_part(med_trainer *t, const med_step_input *in, int part, med_step_result *r) {
     MED_TRY(run_pieces(t, in, part, r));
-    const step_plan *plan = t->lanes[0].current;
+    const med_step_plan *plan = t->lanes[0].current;
     double *norm[2] = {&r->gradient_norm, &r->discriminator_norm};
     for (int of = 0; of < 2; of++) {
         if (plan->values.loss[of].id < 0) continue;
@@ -459,7 +304,7 @@ void med_trainer_rest(med_trainer *t) {
 }
 
 void med_trainer_limit(med_trainer *t, int n_micro) {
-    while (t->n_lanes > n_micro && t->n_lanes > 1) free_lane(&t->lanes[--t->n_lanes]);
+    while (t->n_lanes > n_micro && t->n_lanes > 1) med_lane_free(&t->lanes[--t->n_lanes]);
 }
 int med_trainer_n_micro(const med_trainer *t) { return t->n_lanes; }
 
@@ -477,12 +322,12 @@ const med_weights *med_trainer_gradients(const med_trainer *t) { return t->updat
 med_weights *med_trainer_state(med_trainer *t) { return t->updater.state; }
 
 void med_trainer_profile(med_trainer *t, bool is_on) {
-    for (step_plan *p = t->lanes[0].plans; p; p = p->next)
+    for (med_step_plan *p = t->lanes[0].plans; p; p = p->next)
         if (p->plan) med_plan_profile(p->plan, is_on);
 }
 
 int med_trainer_times(const med_trainer *t, int part, med_op_time *out, int max) {
-    for (const step_plan *p = t->lanes[0].plans; p; p = p->next)
+    for (const med_step_plan *p = t->lanes[0].plans; p; p = p->next)
         if (p->plan && p->key.part == part) return med_plan_times(p->plan, out, max);
     return 0;
 }
