@@ -13,6 +13,15 @@
 
 enum { MAX_TAPS = 98, STRIP_SLACK = 4 * VL /* floats readable behind a strip */ };
 
+/* How the columns of an input row lie in a row of a strip: residue k of the columns in the line `first[k]`, shifted, and where
+ * the strip is flat also in line `second[k]`. */
+typedef struct row_layout {
+    int pad, whole, held; /* columns: left of the input's, of the input, all; these are padded columns */
+    int pitch, phases, is_mirrored;
+    int is_tiled;         /* rows of whole tiles of 4 columns with one more on both sides: as for F(4x4,3x3) */
+    ptrdiff_t first[4], second[4], line; /* floats from a line to the next */
+} row_layout;
+
 typedef struct conv_geometry {
     int channels, h, w;        /* input */
     int kh, kw;                /* kernel */
@@ -25,6 +34,7 @@ typedef struct conv_geometry {
     int pitch, phase_rows, phases_x, phase;
     ptrdiff_t plane;           /* floats of a channel in the strip */
     int tap[MAX_TAPS];
+    row_layout row;
 } conv_geometry;
 
 /* Fill in what follows from the first seven lines, with strips of at most `max_rows` rows and, where one row allows it,

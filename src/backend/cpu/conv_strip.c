@@ -2,6 +2,20 @@
 #include "backend/cpu/conv.h"
 #include "backend/cpu/vunary.h"
 
+static row_layout row_layout_of(const conv_geometry *g) {
+    int pad = g->pad_x > 0 ? g->pad_x : 0, held = (g->pitch - 1) * g->stride_x + g->phases_x;
+    row_layout l = {.pad = pad, .held = held, .whole = g->w - (pad - g->pad_x), .pitch = g->pitch, .phases = g->phases_x, .line = g->phase, .is_mirrored = g->is_reflect && pad > 0};
+    if (l.whole > held - pad) l.whole = held - pad;
+    if (l.whole < 0) l.whole = 0;
+    for (int k = 0; k < g->stride_x && k < 4; k++) {
+        int x = (k + pad) % g->stride_x, at = (k + pad) / g->stride_x;
+        l.first[k] = x * l.line + at;
+        l.second[k] = (x + g->stride_x) * l.line + at - 1;
+    }
+    l.is_tiled = g->is_flat && g->stride_x == 4 && g->phases_x == 6 && g->pad_x == 1 && g->w == 4 * g->wo;
+    return l;
+}
+
 void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes) {
     int sy = g->stride_y, sx = g->stride_x, over_y = g->kh > 0 ? (g->kh - 1) / sy : 0, over_x = g->is_flat || g->kw == 0 ? 0 : (g->kw - 1) / sx;
     g->phases_x = g->is_flat ? g->kw : sx;
@@ -23,6 +37,7 @@ void ISA(conv_geometry_finish)(conv_geometry *g, int max_rows, int max_bytes) {
         }
     /* An odd number of cache lines, so that channels do not share cache sets. */
     g->plane = (((ptrdiff_t)g->phase * sy * g->phases_x + 15) / 16 | 1) * 16;
+    g->row = row_layout_of(g);
 }
 
 size_t ISA(conv_strip_floats)(const conv_geometry *g) { return (size_t)g->channels * (size_t)g->plane + STRIP_SLACK; }
@@ -56,28 +71,6 @@ INLINE void split_columns(vf v[4], int s) {
     }
 }
 
-/* How the columns of an input row lie in a row of a strip: residue k of the columns in the line `first[k]`, shifted, and where
- * the strip is flat also in line `second[k]`. */
-typedef struct row_layout {
-    int pad, whole, held; /* columns: left of the input's, of the input, all; these are padded columns */
-    int pitch, phases, is_mirrored;
-    ptrdiff_t first[4], second[4], line; /* floats from a line to the next */
-    ptrdiff_t ahead; /* to the channel that is read next */
-} row_layout;
-
-static row_layout row_layout_of(const conv_geometry *g) {
-    int pad = g->pad_x > 0 ? g->pad_x : 0, held = (g->pitch - 1) * g->stride_x + g->phases_x;
-    row_layout l = {.pad = pad, .held = held, .whole = g->w - (pad - g->pad_x), .pitch = g->pitch, .phases = g->phases_x, .line = g->phase, .ahead = (ptrdiff_t)g->h * g->w, .is_mirrored = g->is_reflect && pad > 0};
-    if (l.whole > held - pad) l.whole = held - pad;
-    if (l.whole < 0) l.whole = 0;
-    for (int k = 0; k < g->stride_x && k < 4; k++) {
-        int x = (k + pad) % g->stride_x, at = (k + pad) / g->stride_x;
-        l.first[k] = x * l.line + at;
-        l.second[k] = (x + g->stride_x) * l.line + at - 1;
-    }
-    return l;
-}
-
 /* Padded columns from `begin` to `end` that the input does not have: mirrored at its first and last, or zeros. */
 INLINE void fill_edge(const row_layout *l, float *to, int begin, int end, int s) {
     for (int p = begin; p < end; p++) {
@@ -96,12 +89,12 @@ INLINE void fill_edges(const row_layout *l, float *to, int s) {
 
 /* A row of the input, read through norm, activation and scale, into a row of a strip: s vectors are read, split into
  * residues, and stored into each line with those. A vector may reach over its row, into what is filled later. */
-INLINE void spread(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, float *to, int s) {
+INLINE void spread(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, ptrdiff_t ahead, float *to, int s) {
     for (int i = 0; i < l->whole; i += s * VL) {
         vf v[4];
         UNROLL for (int k = 0; k < s; k++) {
             v[k] = i + k * VL < l->whole ? vf_read(reader, kind, vf_take(row, i + k * VL, l->whole)) : vf_all(0);
-            __builtin_prefetch(row + l->ahead + i + k * VL);
+            __builtin_prefetch(row + ahead + i + k * VL);
         }
         split_columns(v, s);
         UNROLL for (int k = 0; k < s; k++) {
@@ -114,11 +107,42 @@ INLINE void spread(const channel_reader *reader, med_unary_kind kind, const floa
     fill_edges(l, to, s);
 }
 
+#define RIGHT_LANE(l, s) ((l) + 1)
+#define LEFT_LANE(l, s) ((l) + VL - 1)
+#define LANE(l, s) (l)
+
+/* The same where each column of tiles is a line of its own, a tile's first column the last of the one before it and its last
+ * column the first of the next. So lines are stored in whole vectors, each number once: what is loaded next waits for no part. */
+INLINE void spread_tiles(const channel_reader *reader, med_unary_kind kind, int is_scaled, const float *row, const row_layout *l, ptrdiff_t ahead, float *to) {
+    static const vi lane = {LANES(LANE, 0)};
+    vf v[4], first = vf_all(0), last = vf_all(0), second_last = vf_all(0); /* columns 0, 3 and 2 of the vectors before */
+    int n = l->whole, at = 0;
+    for (int i = 0; i < n; i += 4 * VL, at += VL) {
+        UNROLL for (int k = 0; k < 4; k++) {
+            vf x = i + 4 * VL <= n ? vf_load(row + i + k * VL) : i + k * VL < n ? vf_take(row, i + k * VL, n) : vf_all(0);
+            v[k] = vf_value(kind, (x - reader->mean) * reader->rstd, reader->param);
+            if (is_scaled) v[k] *= reader->scale;
+            __builtin_prefetch(row + ahead + i + k * VL);
+        }
+        split_columns(v, 4);
+        vf before = __builtin_shufflevector(last, v[3], LANES(LEFT_LANE, 0));
+        if (i > 0) vf_store(to + 5 * l->line + at - VL, __builtin_shufflevector(first, v[0], LANES(RIGHT_LANE, 0)));
+        else before = vf_select(lane == 0, l->is_mirrored ? v[1] : vf_all(0), before);
+        vf_store(to + at, before);
+        UNROLL for (int k = 0; k < 4; k++) vf_store(to + (k + 1) * l->line + at, v[k]);
+        first = v[0];
+        last = v[3];
+        second_last = v[2];
+    }
+    vf behind = __builtin_shufflevector(first, first, LANES(RIGHT_LANE, 0));
+    vf_store(to + 5 * l->line + at - VL, vf_select(lane == l->pitch - 1 - at + VL, l->is_mirrored ? second_last : vf_all(0), behind));
+}
+
 /* The same without a stride. */
-INLINE void copy_row(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, float *to) {
+INLINE void copy_row(const channel_reader *reader, med_unary_kind kind, const float *row, const row_layout *l, ptrdiff_t ahead, float *to) {
     for (int i = 0; i < l->whole; i += VL) {
         vf_put(to + l->pad, i, l->whole, vf_read(reader, kind, vf_take(row, i, l->whole)));
-        __builtin_prefetch(row + l->ahead + i);
+        __builtin_prefetch(row + ahead + i);
     }
     fill_edges(l, to, 1);
 }
@@ -137,9 +161,9 @@ static void copy_columns(const channel_reader *reader, const float *row, const r
 /* Padded rows of a strip that some output needs. */
 static int rows_needed(const conv_geometry *g) { return (g->rows - 1) * g->stride_y + g->kh; }
 
-INLINE void fill_rows(const conv_geometry *g, const channel_reader *reader, med_unary_kind kind, const float *from, int top, int begin, int end, float *plane) {
-    const channel_reader how = *reader; /* a copy that no store can change */
-    const row_layout layout = row_layout_of(g);
+INLINE void fill_rows(const conv_geometry *g, const channel_reader *reader, med_unary_kind kind, const float *from, ptrdiff_t ahead, int top, int begin, int end, float *plane) {
+    const channel_reader how = *reader; /* copies that no store can change */
+    const row_layout layout = g->row;
     int sy = g->stride_y, s = g->stride_x, skip = g->pad_x < 0 ? -g->pad_x : 0; /* negative padding skips columns */
     for (int r = begin; r < end; r++) {
         float *to = plane + r % sy * g->phases_x * g->phase + r / sy * g->pitch;
@@ -147,18 +171,21 @@ INLINE void fill_rows(const conv_geometry *g, const channel_reader *reader, med_
         const float *row = from + (int64_t)y * g->w + skip;
         if (y < 0)
             for (int x = 0; x < g->phases_x; x++) memset(to + x * g->phase, 0, (size_t)g->pitch * sizeof *to);
-        else if (s == 1) copy_row(&how, kind, row, &layout, to);
-        else if (s == 2) spread(&how, kind, row, &layout, to, 2);
-        else if (s == 4) spread(&how, kind, row, &layout, to, 4);
+        else if (layout.is_tiled && how.scale == 1) spread_tiles(&how, kind, 0, row, &layout, ahead, to);
+        else if (layout.is_tiled) spread_tiles(&how, kind, 1, row, &layout, ahead, to);
+        else if (s == 1) copy_row(&how, kind, row, &layout, ahead, to);
+        else if (s == 2) spread(&how, kind, row, &layout, ahead, to, 2);
+        else if (s == 4) spread(&how, kind, row, &layout, ahead, to, 4);
         else copy_columns(reader, row, &layout, to, s);
     }
 }
 
 void ISA(conv_strip_fill_rows)(const conv_geometry *g, const med_call *call, const float *x, int sample, int channel, int row, int begin, int end, float *plane) {
-    int64_t index = (int64_t)sample * g->channels + channel;
+    int64_t index = (int64_t)sample * g->channels + channel, size = (int64_t)g->h * g->w;
     channel_reader reader = call ? ISA(channel_reader)(call, index) : (channel_reader){.act = MED_UNARY_none, .rstd = 1, .scale = 1};
-    const float *from = x + index * g->h * g->w;
-    WITH_PROLOGUE_KIND(reader.act, fill_rows(g, &reader, KIND, from, row * g->stride_y - g->pad_y, begin, end, plane))
+    /* What is read next: the same rows of the next channel, or those behind them of the first. */
+    ptrdiff_t ahead = channel + 1 < g->channels ? size : (ptrdiff_t)(end - begin) * g->w - channel * size;
+    WITH_PROLOGUE_KIND(reader.act, fill_rows(g, &reader, KIND, x + index * size, ahead, row * g->stride_y - g->pad_y, begin, end, plane))
 }
 
 void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const float *x, int sample, int c0, int n, int row, float *strip) {
