@@ -72,6 +72,14 @@ INLINE vf vf_select(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 #endif
 }
+/* x where it is positive, else (and for NaN) `other`. */
+INLINE vf vf_positive(vf x, vf other) {
+#if MED_VL == 16
+    return (vf)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_GT_OQ), (__m512)other, (__m512)x);
+#else
+    return vf_select(x > 0.0f, x, other);
+#endif
+}
 /* The limit where x is beyond it; NaN stays NaN. */
 INLINE vf vf_at_least(vf x, float limit) {
 #if MED_VL == 16
@@ -131,10 +139,18 @@ INLINE double vd_sum(vd v) {
 INLINE vd vd_load(const float *p) { return __builtin_convertvector(*(const vf_half_any *)p, vd); }
 /* Both halves of v as doubles. */
 INLINE void vd_split(vf v, vd *low, vd *high) {
+#if MED_VL == 16
+    *low = (vd)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
+    *high = (vd)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)v, 1));
+#elif MED_VL == 8
+    *low = (vd)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
+    *high = (vd)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)v, 1));
+#else
     vf_half half[2];
     memcpy(half, &v, sizeof v);
     *low = __builtin_convertvector(half[0], vd);
     *high = __builtin_convertvector(half[1], vd);
+#endif
 }
 
 #endif

@@ -9,8 +9,8 @@
 INLINE vf vf_value(med_unary_kind kind, vf x, float p) {
     switch (kind) {
     case MED_UNARY_silu: return vf_silu(x);
-    case MED_UNARY_relu: return vf_select(x > 0.0f, x, vf_all(0));
-    case MED_UNARY_leaky_relu: return vf_select(x > 0.0f, x, x * p);
+    case MED_UNARY_relu: return vf_positive(x, vf_all(0));
+    case MED_UNARY_leaky_relu: return vf_positive(x, x * p);
     case MED_UNARY_gelu: return x * vf_normal_below(x);
     case MED_UNARY_tanh: return vf_tanh(x);
     case MED_UNARY_sigmoid: return vf_sigmoid(x);

@@ -70,12 +70,14 @@ typedef struct pixel_sums {
     vf sum, square;
 } pixel_sums;
 
-/* Rows `first` and first + 2 of the pixels of VL tiles from M of one output: those two need five rows of M. */
+/* Rows `first` and first + 2 of the pixels of VL tiles from M of one output: those two need five rows of M. What is added to
+ * the point of row and column 1 is added to all pixels: the bias. */
 INLINE void output_half(const float *m, int first, float bias, float *y, const pixel_place *to, pixel_sums *sums) {
     vf between[2][6], sum = vf_all(0), square = vf_all(0);
     UNROLL for (int c = 0; c < 6; c++) {
         vf d[6], t[4];
         UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(m + (r * 6 + c) * POINT_STEP);
+        if (c == 1) d[1] += bias;
         output_1d(d, t);
         UNROLL for (int r = 0; r < 2; r++) between[r][c] = t[first + 2 * r];
     }
@@ -83,7 +85,6 @@ INLINE void output_half(const float *m, int first, float bias, float *y, const p
         vf t[4];
         output_1d(between[r], t);
         UNROLL for (int c = 0; c < 4; c++) {
-            t[c] += bias;
             sum += t[c];
             square += t[c] * t[c];
         }
