@@ -60,6 +60,24 @@ enum { OB = 8 }; /* outputs of a tile */
 enum { OB = 4 };
 #endif
 enum { NV = 3 }; /* vectors of a tile */
+typedef float vo __attribute__((vector_size(4 * OB))); /* of OB outputs */
+typedef float vo_any __attribute__((vector_size(4 * OB), aligned(4), may_alias));
+
+/* Squares of OB x OB numbers side by side become their transposes: the last rounds of vf_transpose. */
+#define TURN_ROUND(row, s)                                                                                             \
+    UNROLL for (int i = 0; i < OB; i++) {                                                                              \
+        if (i & (s)) continue;                                                                                         \
+        vf a = (row)[i], b = (row)[i + (s)];                                                                           \
+        (row)[i] = __builtin_shufflevector(a, b, LANES(UPPER_LANE, s));                                                \
+        (row)[i + (s)] = __builtin_shufflevector(a, b, LANES(LOWER_LANE, s));                                          \
+    }
+INLINE void turn_squares(vf row[OB]) {
+#if MED_VL == 16
+    TURN_ROUND(row, 4)
+#endif
+    TURN_ROUND(row, 2)
+    TURN_ROUND(row, 1)
+}
 
 typedef struct conv_tile {
     const float *x;        /* strip at the first position */

@@ -22,22 +22,6 @@ typedef struct conv_context {
 
 static int taps_of(const conv_geometry *g) { return g->kh * g->kw; }
 
-/* Squares of OB x OB numbers side by side become their transposes: the last rounds of vf_transpose. */
-#define TURN_ROUND(row, s)                                                                                             \
-    UNROLL for (int i = 0; i < OB; i++) {                                                                              \
-        if (i & (s)) continue;                                                                                         \
-        vf a = (row)[i], b = (row)[i + (s)];                                                                           \
-        (row)[i] = __builtin_shufflevector(a, b, LANES(UPPER_LANE, s));                                                \
-        (row)[i + (s)] = __builtin_shufflevector(a, b, LANES(LOWER_LANE, s));                                          \
-    }
-INLINE void turn_squares(vf row[OB]) {
-#if MED_VL == 16
-    TURN_ROUND(row, 4)
-#endif
-    TURN_ROUND(row, 2)
-    TURN_ROUND(row, 1)
-}
-
 void ISA(conv_pack_rows)(const float *w, int64_t row, int n, float *to) {
     int k = 0;
     for (; k + VL <= n; k += VL) {

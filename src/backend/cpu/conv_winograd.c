@@ -17,6 +17,7 @@ enum {
     CHUNK = POINTS * POINT_STEP,           /* floats of V or M of OB channels at a block of tiles */
     GROUP = (160 << 10) / (CHUNK * 4),     /* blocks of outputs whose M stays in L2 */
     FILL_CHANNELS = 8,
+    MOST_FEW = VL == 16 ? 12 : 2, /* tiles in a vector that are worth a kernel of their own */
 };
 
 typedef struct winograd {
@@ -34,12 +35,13 @@ typedef struct winograd {
 enum { LANE_CHANNELS = VL / OB };
 
 /* Nine weights of each lane's (output, channel), in the memory's order; zeros for lanes that are not there. */
-INLINE void load_weights(const winograd *w, const float *from, int n_outputs, int n_channels, vf weight[9]) {
-    const weight_order *order = &w->job->order;
+INLINE void load_weights(const weight_order *order, const float *from, int n_outputs, int n_channels, vf weight[9]) {
+    enum { AHEAD = 128 /* floats of an output's weights */ };
+    UNROLL for (int o = 0; o < OB; o++) __builtin_prefetch(from + o * order->output + AHEAD);
     UNROLL for (int t = 0; t < 9; t += VL) {
         vf row[VL];
         int n = 9 - t < VL ? 9 - t : VL;
-        for (int l = 0; l < VL; l++) {
+        UNROLL for (int l = 0; l < VL; l++) {
             int is_there = l % OB < n_outputs && l / OB < n_channels;
             row[l] = is_there ? vf_load_n(from + l % OB * order->output + l / OB * order->input + t, n) : vf_all(0);
         }
@@ -53,15 +55,19 @@ static void weight_block(const winograd *w, int b, float *u) {
     const weight_order *order = &w->job->order;
     int channels = w->g.channels, n = w->job->outputs - b * OB < OB ? w->job->outputs - b * OB : OB;
     const float *from = w->job->w + b * OB * order->output;
-    int first_tap = order->tap[0] < order->tap[8] ? order->tap[0] : order->tap[8]; /* nine neighbours in one order or the other */
+    int is_reversed = order->tap[8] < order->tap[0], first_tap = order->tap[is_reversed ? 8 : 0]; /* nine neighbours in one order or the other */
     for (int i = 0; i < channels; i += LANE_CHANNELS, from += LANE_CHANNELS * order->input, u += VL) {
-        vf weight[9], g[9], half[18], point[POINTS];
+        vf weight[9], g[9], half[18];
         int n_channels = channels - i < LANE_CHANNELS ? channels - i : LANE_CHANNELS;
-        load_weights(w, from + first_tap, n, n_channels, weight);
-        for (int t = 0; t < 9; t++) g[t] = weight[order->tap[t] - first_tap];
+        if (n == OB && n_channels == LANE_CHANNELS) load_weights(order, from + first_tap, OB, LANE_CHANNELS, weight);
+        else load_weights(order, from + first_tap, n, n_channels, weight);
+        UNROLL for (int t = 0; t < 9; t++) g[t] = is_reversed ? weight[8 - t] : weight[t];
         UNROLL for (int c = 0; c < 3; c++) weight_1d(g[c], g[3 + c], g[6 + c], half + c, 3);
-        UNROLL for (int r = 0; r < 6; r++) weight_1d(half[3 * r], half[3 * r + 1], half[3 * r + 2], point + 6 * r, 1);
-        for (int k = 0; k < POINTS; k++) vf_put(u + k * w->u_point, 0, n_channels * OB, point[k]);
+        UNROLL for (int r = 0; r < 6; r++) {
+            vf point[6];
+            weight_1d(half[3 * r], half[3 * r + 1], half[3 * r + 2], point, 1);
+            UNROLL for (int c = 0; c < 6; c++) vf_put(u + (6 * r + c) * w->u_point, 0, n_channels * OB, point[c]);
+        }
     }
 }
 
@@ -69,11 +75,12 @@ static void weight_block(const winograd *w, int b, float *u) {
 
 static int strip_tiles(const winograd *w, int strip) { return conv_strip_rows(&w->g, strip) * w->g.wo; }
 
-typedef struct tile_block { int first, nv; } tile_block;
+typedef struct tile_block { int first, nv, few; /* tiles of the last vector, if few */ } tile_block;
 static int strip_blocks(const winograd *w, int strip) { return (strip_tiles(w, strip) + BLOCK_TILES - 1) / BLOCK_TILES; }
 static tile_block block_at(const winograd *w, int strip, int index) {
-    int first = index * BLOCK_TILES, n = (strip_tiles(w, strip) - first + VL - 1) / VL;
-    return (tile_block){first, n < NV ? n : NV};
+    int first = index * BLOCK_TILES, tiles = strip_tiles(w, strip) - first;
+    if (tiles >= BLOCK_TILES) return (tile_block){first, NV, 0};
+    return (tile_block){first, (tiles + VL - 1) / VL, tiles % VL <= MOST_FEW ? tiles % VL : 0};
 }
 static size_t block_floats(const winograd *w) { return (size_t)((w->g.channels + OB - 1) / OB) * CHUNK; }
 
@@ -139,6 +146,48 @@ static void product_3(const float *v, const float *u, int channels, float *m) { 
 static void product_2(const float *v, const float *u, int channels, float *m) { product_body(v, u, channels, 2, m); }
 static void product_1(const float *v, const float *u, int channels, float *m) { product_body(v, u, channels, 1, m); }
 
+/* The same for n tiles, vectors along outputs: a vector of OB tiles would take as long as 2 OB of these. */
+INLINE void few_body(const float *v, const float *u, int channels, int n, float *m) {
+    const int chains = n < 8 ? 2 : 1; /* sums of odd channels apart, where those of all are too few to fill the pipelines */
+    vo acc[2][MOST_FEW];
+    UNROLL for (int t = 0; t < n; t++) acc[0][t] = acc[1][t] = (vo){0};
+    for (; channels > 0; channels -= OB, v += CHUNK - OB * BLOCK_TILES)
+        for (int c = channels < OB ? channels : OB; c > 0; c -= chains, v += chains * BLOCK_TILES, u += chains * OB) {
+            UNROLL for (int k = 0; k < chains; k++) {
+                if (k >= c) continue;
+                vo weight = *(const vo_any *)(u + k * OB);
+                UNROLL for (int t = 0; t < n; t++) acc[k][t] += weight * v[k * BLOCK_TILES + t];
+            }
+        }
+    vf row[OB];
+    UNROLL for (int o = 0; o < OB; o++) {
+        vo part[VL / OB];
+        UNROLL for (int q = 0; q < VL / OB; q++) part[q] = q * OB + o < n ? acc[0][q * OB + o] + acc[1][q * OB + o] : (vo){0};
+        memcpy(&row[o], part, sizeof part);
+    }
+    turn_squares(row);
+    UNROLL for (int o = 0; o < OB; o++) vf_store(m + o * BLOCK_TILES, row[o]);
+}
+#define FEW(n) static void few_##n(const float *v, const float *u, int channels, float *m) { few_body(v, u, channels, n, m); }
+FEW(2)
+#if MED_VL == 16
+FEW(4) FEW(6) FEW(8) FEW(10) FEW(12)
+#endif
+
+/* M of a block of outputs at one point. */
+static void products(const float *v, const float *u, int channels, tile_block block, float *m) {
+    static void (*const whole[])(const float *, const float *, int, float *) = {product_1, product_2, product_3};
+    static void (*const few[])(const float *, const float *, int, float *) = {
+        few_2,
+#if MED_VL == 16
+        few_4, few_6, few_8, few_10, few_12
+#endif
+    };
+    int n = block.few ? block.nv - 1 : block.nv;
+    if (n) whole[n - 1](v, u, channels, m);
+    if (block.few) few[(block.few - 1) / 2](v + n * VL, u, channels, m + n * VL);
+}
+
 static int group_begin(const winograd *w, int group) { return group * w->n_blocks / w->n_groups; }
 
 /* A task's memory besides V. */
@@ -168,8 +217,7 @@ static void group_of_block(const winograd *w, const float *u, const float *v, in
     for (int k = 0; k < POINTS; k++) {
         fetch_pixels(job, plane, last - first, place, is_whole, block.nv, k, POINTS);
         for (int b = 0; b < end - begin; b++)
-            (block.nv == 3 ? product_3 : block.nv == 2 ? product_2 : product_1)(v + k * POINT_STEP, u + (b * POINTS + k) * w->u_point, w->g.channels,
-                                                                                memory.m + b * CHUNK + k * POINT_STEP);
+            products(v + k * POINT_STEP, u + (b * POINTS + k) * w->u_point, w->g.channels, block, memory.m + b * CHUNK + k * POINT_STEP);
     }
     for (int o = first; o < last; o++, plane += job->y_channel) {
         float bias = job->bias ? job->bias[o] : 0;
