@@ -7,12 +7,16 @@
 #include "backend/cpu/vunary.h"
 
 INLINE void copy_rows(const channel_reader *reader, med_unary_kind kind, const float *x, const padded_plane *t) {
+    enum { AHEAD = 1024 /* floats, over the ends of planes and of what the processor would fetch by itself */ };
     const channel_reader how = *reader;
     int p = t->k / 2;
     float *row = t->data + p * t->pitch;
     for (int r = 0; r < t->h; r++, row += t->pitch, x += t->w) {
         for (int i = 0; i < p; i++) row[i] = 0;
-        for (int i = 0; i < t->w; i += VL) vf_put(row + p, i, t->w, vf_read(&how, kind, vf_take(x, i, t->w)));
+        for (int i = 0; i < t->w; i += VL) {
+            __builtin_prefetch(x + i + AHEAD);
+            vf_put(row + p, i, t->w, vf_read(&how, kind, vf_take(x, i, t->w)));
+        }
         for (int i = p + t->w; i < t->pitch; i++) row[i] = 0;
     }
 }
