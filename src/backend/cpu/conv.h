@@ -131,6 +131,8 @@ int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);
 int ISA(conv_product_fits)(const conv_job *job);
 void ISA(conv_product_run)(const conv_job *job);
+int ISA(conv_pointwise_fits)(const conv_job *job);
+void ISA(conv_pointwise_run)(const conv_job *job);
 int ISA(conv_winograd7_fits)(const conv_job *job);
 void ISA(conv_winograd7_run)(const conv_job *job);
 

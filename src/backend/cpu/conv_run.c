@@ -50,6 +50,8 @@ void ISA(conv_run)(const conv_job *job) {
         ISA(conv_winograd7_run)(job);
     } else if (ISA(conv_halving_fits)(job)) {
         ISA(conv_halving_run)(job);
+    } else if (ISA(conv_pointwise_fits)(job)) {
+        ISA(conv_pointwise_run)(job);
     } else if (has_few_outputs(job)) {
         run_rows_as_outputs(job);
     } else if (is_on && ISA(conv_winograd_fits)(job)) {
