@@ -22,20 +22,14 @@ INLINE vf vf_round(vf x) {
 }
 
 /* 2^(x * log2_base), x clamped to where the result is a normal float: 2^n * 2^f, n whole, |f| <= 1/2; the minimax
- * polynomial of 2^f with constant 1 is good to 9e-8. */
+ * polynomial of 2^f with constant 1 is good to 9e-8. By pairs of its terms, as loops wait for it. */
 INLINE vf vf_power(vf x, float least, float most, float log2_base) {
-    /* AVX-512 scales down to 0 by itself; what is too large must stay finite. */
-    if (VL < 16 || log2_base < 0) x = vf_at_least(x, least);
+    /* AVX-512 scales to 0 and infinity by itself; a power of a positive base must stay finite. */
+    if (VL < 16) x = vf_at_least(x, least);
     if (VL < 16 || log2_base > 0) x = vf_at_most(x, most);
-    vf n = vf_round(x * log2_base);
-    vf f = x * log2_base - n; /* by fused multiply-add where there is one */
-    vf p = vf_all(1.32647271e-3f);
-    p = p * f + 9.67151178e-3f;
-    p = p * f + 5.55073377e-2f;
-    p = p * f + 2.40222424e-1f;
-    p = p * f + 6.93146982e-1f;
-    p = p * f + 1.0f;
-    return vf_scale_by_power(p, n);
+    vf t = x * log2_base, n = vf_round(t), f = t - n, f2 = f * f;
+    vf high = 1.32647271e-3f * f + 9.67151178e-3f, middle = 5.55073377e-2f * f + 2.40222424e-1f, low = 6.93146982e-1f * f + 1.0f;
+    return vf_scale_by_power((high * f2 + middle) * f2 + low, n);
 }
 #define LOG2_E 1.44269504f
 

@@ -20,7 +20,7 @@ INLINE vf vf_value(med_unary_kind kind, vf x, float p) {
     case MED_UNARY_square: return x * x;
     case MED_UNARY_smooth_l1: return vf_select(vf_abs(x) < 1.0f, x * x * 0.5f, vf_abs(x) - 0.5f);
     case MED_UNARY_clip: return vf_select(x > p, vf_all(p), vf_select(x < -p, vf_all(-p), x));
-    case MED_UNARY_soft_clamp: return vf_tanh(x / p) * p;
+    case MED_UNARY_soft_clamp: return vf_tanh(x * (1.0f / p)) * p;
     default: return x;
     }
 }
