@@ -12,7 +12,7 @@ static row_layout row_layout_of(const conv_geometry *g) {
         l.first[k] = x * l.line + at;
         l.second[k] = (x + g->stride_x) * l.line + at - 1;
     }
-    l.is_tiled = g->is_flat && g->stride_x == 4 && g->phases_x == 6 && g->pad_x == 1 && g->w == 4 * g->wo;
+    l.is_tiled = g->is_flat && g->stride_x == 4 && g->phases_x == 6 && g->pad_x == 1 && g->w == 4 * g->wo && g->stride_y == 4;
     return l;
 }
 
@@ -111,8 +111,9 @@ INLINE void spread(const channel_reader *reader, med_unary_kind kind, const floa
 #define LEFT_LANE(l, s) ((l) + VL - 1)
 #define LANE(l, s) (l)
 
-/* The same where each column of tiles is a line of its own, a tile's first column the last of the one before it and its last
- * column the first of the next. So lines are stored in whole vectors, each number once: what is loaded next waits for no part. */
+/* The same for rows of whole tiles, each column of tiles being a line of its own: a tile's first column is the last of the one
+ * before it, and its last column the first of the next. So lines are stored in whole vectors, each number once: what is loaded
+ * next waits for no part. */
 INLINE void spread_tiles(const channel_reader *reader, med_unary_kind kind, int is_scaled, const float *row, const row_layout *l, ptrdiff_t ahead, float *to) {
     static const vi lane = {LANES(LANE, 0)};
     vf v[4], first = vf_all(0), last = vf_all(0), second_last = vf_all(0); /* columns 0, 3 and 2 of the vectors before */
@@ -171,12 +172,24 @@ INLINE void fill_rows(const conv_geometry *g, const channel_reader *reader, med_
         const float *row = from + (int64_t)y * g->w + skip;
         if (y < 0)
             for (int x = 0; x < g->phases_x; x++) memset(to + x * g->phase, 0, (size_t)g->pitch * sizeof *to);
-        else if (layout.is_tiled && how.scale == 1) spread_tiles(&how, kind, 0, row, &layout, ahead, to);
-        else if (layout.is_tiled) spread_tiles(&how, kind, 1, row, &layout, ahead, to);
         else if (s == 1) copy_row(&how, kind, row, &layout, ahead, to);
         else if (s == 2) spread(&how, kind, row, &layout, ahead, to, 2);
         else if (s == 4) spread(&how, kind, row, &layout, ahead, to, 4);
         else copy_columns(reader, row, &layout, to, s);
+    }
+}
+
+/* The same for rows of tiles. */
+INLINE void fill_tile_rows(const conv_geometry *g, const channel_reader *reader, med_unary_kind kind, int is_scaled, const float *from, ptrdiff_t ahead, int top, int begin, int end, float *plane) {
+    const channel_reader how = *reader;
+    const row_layout layout = g->row;
+    int needed = rows_needed(g), h = g->h, w = g->w;
+    for (int r = begin; r < end; r++) {
+        float *to = plane + r % 4 * 6 * layout.line + r / 4 * layout.pitch;
+        int y = r < needed ? mirror(top + r, h, layout.is_mirrored) : -1;
+        if (y >= 0) spread_tiles(&how, kind, is_scaled, from + (int64_t)y * w, &layout, ahead, to);
+        else
+            for (int x = 0; x < 6; x++) memset(to + x * layout.line, 0, (size_t)layout.pitch * sizeof *to);
     }
 }
 
@@ -185,7 +198,14 @@ void ISA(conv_strip_fill_rows)(const conv_geometry *g, const med_call *call, con
     channel_reader reader = call ? ISA(channel_reader)(call, index) : (channel_reader){.act = MED_UNARY_none, .rstd = 1, .scale = 1};
     /* What is read next: the same rows of the next channel, or those behind them of the first. */
     ptrdiff_t ahead = channel + 1 < g->channels ? size : (ptrdiff_t)(end - begin) * g->w - channel * size;
-    WITH_PROLOGUE_KIND(reader.act, fill_rows(g, &reader, KIND, x + index * size, ahead, row * g->stride_y - g->pad_y, begin, end, plane))
+    const float *from = x + index * size;
+    int top = row * g->stride_y - g->pad_y;
+    if (g->row.is_tiled && reader.scale == 1)
+        WITH_PROLOGUE_KIND(reader.act, fill_tile_rows(g, &reader, KIND, 0, from, ahead, top, begin, end, plane))
+    else if (g->row.is_tiled)
+        WITH_PROLOGUE_KIND(reader.act, fill_tile_rows(g, &reader, KIND, 1, from, ahead, top, begin, end, plane))
+    else
+        WITH_PROLOGUE_KIND(reader.act, fill_rows(g, &reader, KIND, from, ahead, top, begin, end, plane))
 }
 
 void ISA(conv_strip_fill)(const conv_geometry *g, const med_call *call, const float *x, int sample, int c0, int n, int row, float *strip) {

@@ -113,13 +113,12 @@ static void scatter(const winograd *w, const float *pixels, int first, int strip
 }
 
 /* The lines of y that a block will be written to, towards the cache while products are computed: one of `n` steps. */
-INLINE void fetch_pixels(const conv_job *job, float *plane, int n_outputs, const pixel_place *place, const int *is_whole, int nv, int step, int n) {
-    int rows = n_outputs * nv * 4;
+INLINE void fetch_pixels(const conv_job *job, float *plane, int n_outputs, const pixel_place *place, int n_whole, int step, int n) {
+    int rows = n_outputs * n_whole * 4;
     for (int i = step * rows / n; i < (step + 1) * rows / n; i++) {
-        int v = i / 4 % nv;
-        if (!is_whole[v]) continue;
-        float *row = plane + i / 4 / nv * job->y_channel + i % 4 * place[v].row;
-        for (int q = 0; q < 4; q++) __builtin_prefetch(row + place[v].at[q], 1);
+        const pixel_place *to = &place[i / 4 % n_whole];
+        float *row = plane + i / 4 / n_whole * job->y_channel + i % 4 * to->row;
+        for (int q = 0; q < 4; q++) __builtin_prefetch(row + to->at[q], 1);
     }
 }
 
@@ -210,28 +209,25 @@ static void group_of_block(const winograd *w, const float *u, const float *v, in
     int begin = group_begin(w, group), end = group_begin(w, group + 1);
     static const pixel_place in_pixels = {{0, VL, 2 * VL, 3 * VL}, 4 * VL};
     pixel_place place[NV];
-    int is_whole[NV];
-    for (int i = 0; i < block.nv; i++) is_whole[i] = find_place(w, block.first + i * VL, strip, &place[i]);
+    int n_whole = 0; /* vectors: the first ones */
+    while (n_whole < block.nv && find_place(w, block.first + n_whole * VL, strip, &place[n_whole])) n_whole++;
     int first = begin * OB, last = end * OB < job->outputs ? end * OB : job->outputs;
     float pixels[4 * 4 * VL], *plane = job->y + sample * job->y_sample + first * job->y_channel + 4 * strip * w->g.rows * job->y_row;
     for (int k = 0; k < POINTS; k++) {
-        fetch_pixels(job, plane, last - first, place, is_whole, block.nv, k, POINTS);
+        fetch_pixels(job, plane, last - first, place, n_whole, k, POINTS);
         for (int b = 0; b < end - begin; b++)
             products(v + k * POINT_STEP, u + (b * POINTS + k) * w->u_point, w->g.channels, block, memory.m + b * CHUNK + k * POINT_STEP);
     }
     for (int o = first; o < last; o++, plane += job->y_channel) {
-        float bias = job->bias ? job->bias[o] : 0;
         pixel_sums sums = {vf_all(0), vf_all(0)}, unused = sums;
-        for (int i = 0; i < block.nv; i++) {
-            const float *from = memory.m + (o / OB - begin) * CHUNK + o % OB * BLOCK_TILES + i * VL;
-            if (is_whole[i]) {
-                output_transform_even(from, bias, plane, &place[i], &sums);
-                output_transform_odd(from, bias, plane, &place[i], &sums);
-            } else {
-                output_transform_even(from, bias, pixels, &in_pixels, &unused);
-                output_transform_odd(from, bias, pixels, &in_pixels, &unused);
-                scatter(w, pixels, block.first + i * VL, strip, plane, &sums);
-            }
+        const float *from = memory.m + (o / OB - begin) * CHUNK + o % OB * BLOCK_TILES;
+        float bias = job->bias ? job->bias[o] : 0;
+        output_transform_even(from, bias, n_whole, plane, place, &sums);
+        output_transform_odd(from, bias, n_whole, plane, place, &sums);
+        for (int i = n_whole; i < block.nv; i++) {
+            output_transform_even(from + i * VL, bias, 1, pixels, &in_pixels, &unused);
+            output_transform_odd(from + i * VL, bias, 1, pixels, &in_pixels, &unused);
+            scatter(w, pixels, block.first + i * VL, strip, plane, &sums);
         }
         if (w->parts) moments_add(&memory.of[o], sums.sum, sums.square);
     }
@@ -240,10 +236,8 @@ static void group_of_block(const winograd *w, const float *u, const float *v, in
 /* V of one channel at one block; the plane of its strip. */
 static void transform_block(const winograd *w, const float *plane, int channel, tile_block b, float *v) {
     v += channel / OB * CHUNK + channel % OB * BLOCK_TILES;
-    for (int i = 0; i < b.nv; i++) {
-        input_transform_above(plane + b.first + i * VL, w->g.tap, v + i * VL);
-        input_transform_below(plane + b.first + i * VL, w->g.tap, v + i * VL);
-    }
+    input_transform_above(plane + b.first, w->g.tap, b.nv, v);
+    input_transform_below(plane + b.first, w->g.tap, b.nv, v);
 }
 
 /* The moments of a strip, which start anew, to the parts of its outputs from group `begin` to `end`. */

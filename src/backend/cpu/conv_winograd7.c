@@ -8,7 +8,7 @@
 #include "backend/cpu/conv.h"
 #include "backend/cpu/winograd.h"
 
-enum { POINTS = 49, BLOCKS = 4, V_BYTES = 400 << 10, MOST_CHANNELS = 32 };
+enum { POINTS = 49, BLOCKS = 4, V_BYTES = 600 << 10, MOST_CHANNELS = 32 };
 
 typedef struct winograd7 {
     const conv_job *job;

@@ -5,14 +5,16 @@
 
 #include "backend/cpu/conv.h"
 
+/* As many additions as multiply-adds: they run beside each other. */
 INLINE void input_1d(const vf d[6], vf t[6]) {
-    vf a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
-    t[0] = 4 * d[0] - 5 * d[2] + d[4];
+    vf a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = d[3] - d[1];
+    e += e;
+    t[0] = (d[4] - 5 * d[2]) + 4 * d[0];
     t[1] = a + b;
     t[2] = a - b;
     t[3] = c + e;
     t[4] = c - e;
-    t[5] = 4 * d[1] - 5 * d[3] + d[5];
+    t[5] = (d[5] - 5 * d[3]) + 4 * d[1];
 }
 
 INLINE void output_1d(const vf m[6], vf y[4]) {
@@ -27,24 +29,29 @@ INLINE void output_1d(const vf m[6], vf y[4]) {
  * the transforms are; an odd number of cache lines, so that points do not share cache sets. */
 enum { BLOCK_TILES = NV * VL, POINT_STEP = ((OB * BLOCK_TILES + 15) / 16 | 1) * 16 };
 
-/* Three rows of V of one channel at VL tiles: each half of the points needs five of the six rows and columns, and fits into
- * the registers between the two directions. */
-INLINE void input_half(const float *x, const int *tap, int first, float *v) {
-    vf between[3][6];
-    UNROLL for (int c = 0; c < 6; c++) {
-        vf d[6], t[6];
-        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(x + tap[c] + tap[6 * r]);
-        input_1d(d, t);
-        UNROLL for (int r = 0; r < 3; r++) between[r][c] = t[first + r];
-    }
-    UNROLL for (int r = 0; r < 3; r++) {
-        vf t[6];
-        input_1d(between[r], t);
-        UNROLL for (int c = 0; c < 6; c++) vf_store(v + ((first + r) * 6 + c) * POINT_STEP, t[c]);
+/* Three rows of V of one channel at nv vectors of tiles: each half of the points needs five of the six rows and columns, and fits
+ * into the registers between the two directions. */
+INLINE void input_half(const float *x, const int *tap, int first, int nv, float *v) {
+    ptrdiff_t row[6];
+    UNROLL for (int r = 0; r < 6; r++) row[r] = tap[6 * r];
+    for (; nv > 0; nv--, x += VL, v += VL) {
+        vf between[3][6];
+        UNROLL for (int c = 0; c < 6; c++) {
+            const float *column = x + tap[c];
+            vf d[6], t[6];
+            UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(column + row[r]);
+            input_1d(d, t);
+            UNROLL for (int r = 0; r < 3; r++) between[r][c] = t[first + r];
+        }
+        UNROLL for (int r = 0; r < 3; r++) {
+            vf t[6];
+            input_1d(between[r], t);
+            UNROLL for (int c = 0; c < 6; c++) vf_store(v + ((first + r) * 6 + c) * POINT_STEP, t[c]);
+        }
     }
 }
-static __attribute__((noinline, unused)) void input_transform_above(const float *x, const int *tap, float *v) { input_half(x, tap, 0, v); }
-static __attribute__((noinline, unused)) void input_transform_below(const float *x, const int *tap, float *v) { input_half(x, tap, 3, v); }
+static __attribute__((noinline, unused)) void input_transform_above(const float *x, const int *tap, int nv, float *v) { input_half(x, tap, 0, nv, v); }
+static __attribute__((noinline, unused)) void input_transform_below(const float *x, const int *tap, int nv, float *v) { input_half(x, tap, 3, nv, v); }
 
 #define ZIP_LOW(l, s) ((l) / 2 + (l) % 2 * VL)
 #define ZIP_HIGH(l, s) ((l) / 2 + (l) % 2 * VL + VL / 2)
@@ -70,34 +77,37 @@ typedef struct pixel_sums {
     vf sum, square;
 } pixel_sums;
 
-/* Rows `first` and first + 2 of the pixels of VL tiles from M of one output: those two need five rows of M. What is added to
- * the point of row and column 1 is added to all pixels: the bias. */
-INLINE void output_half(const float *m, int first, float bias, float *y, const pixel_place *to, pixel_sums *sums) {
-    vf between[2][6], sum = vf_all(0), square = vf_all(0);
-    UNROLL for (int c = 0; c < 6; c++) {
-        vf d[6], t[4];
-        UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(m + (r * 6 + c) * POINT_STEP);
-        if (c == 1) d[1] += bias;
-        output_1d(d, t);
-        UNROLL for (int r = 0; r < 2; r++) between[r][c] = t[first + 2 * r];
-    }
-    UNROLL for (int r = 0; r < 2; r++) {
-        vf t[4];
-        output_1d(between[r], t);
-        UNROLL for (int c = 0; c < 4; c++) {
-            sum += t[c];
-            square += t[c] * t[c];
+/* Rows `first` and first + 2 of the pixels of nv vectors of tiles from M of one output: those two need five rows of M. What is
+ * added to the point of row and column 1 is added to all pixels: the bias. */
+INLINE void output_half(const float *m, int first, float bias, int nv, float *y, const pixel_place *to, pixel_sums *sums) {
+    vf sum[2] = {{0}, {0}}, square[2] = {{0}, {0}};
+    for (; nv > 0; nv--, m += VL, to++) {
+        vf between[2][6];
+        UNROLL for (int c = 0; c < 6; c++) {
+            vf d[6], t[4];
+            UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(m + (r * 6 + c) * POINT_STEP);
+            if (c == 1) d[1] += bias;
+            output_1d(d, t);
+            UNROLL for (int r = 0; r < 2; r++) between[r][c] = t[first + 2 * r];
         }
-        store_row(t, y + (first + 2 * r) * to->row, to->at);
+        UNROLL for (int r = 0; r < 2; r++) {
+            vf t[4];
+            output_1d(between[r], t);
+            UNROLL for (int c = 0; c < 4; c++) {
+                sum[r] += t[c];
+                square[r] += t[c] * t[c];
+            }
+            store_row(t, y + (first + 2 * r) * to->row, to->at);
+        }
     }
-    sums->sum += sum;
-    sums->square += square;
+    sums->sum += sum[0] + sum[1];
+    sums->square += square[0] + square[1];
 }
-static __attribute__((noinline, unused)) void output_transform_even(const float *m, float bias, float *y, const pixel_place *to, pixel_sums *sums) {
-    output_half(m, 0, bias, y, to, sums);
+static __attribute__((noinline, unused)) void output_transform_even(const float *m, float bias, int nv, float *y, const pixel_place *to, pixel_sums *sums) {
+    output_half(m, 0, bias, nv, y, to, sums);
 }
-static __attribute__((noinline, unused)) void output_transform_odd(const float *m, float bias, float *y, const pixel_place *to, pixel_sums *sums) {
-    output_half(m, 1, bias, y, to, sums);
+static __attribute__((noinline, unused)) void output_transform_odd(const float *m, float bias, int nv, float *y, const pixel_place *to, pixel_sums *sums) {
+    output_half(m, 1, bias, nv, y, to, sums);
 }
 
 /* ---- F(4x4,4x4): points 0, 1, -1, 2, -2, -1/2, infinity ---- */
