@@ -74,6 +74,11 @@ char *med_strdup(const char *text) {
     return copy;
 }
 
+bool med_ends_with(const char *text, const char *ending) {
+    size_t n = strlen(text), m = strlen(ending);
+    return n >= m && strcmp(text + n - m, ending) == 0;
+}
+
 char *med_format(const char *format, ...) {
     va_list args;
     va_start(args, format);

@@ -2,6 +2,7 @@
 #ifndef MED_BASE_MEMORY_H
 #define MED_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/status.h"
 
@@ -16,6 +17,9 @@ char *med_arena_format(med_arena *arena, const char *format, ...) MED_PRINTF(2, 
 void *med_alloc(size_t n_bytes);
 char *med_strdup(const char *text);
 char *med_format(const char *format, ...) MED_PRINTF(1, 2); /* owned */
+
+/* Whether `ending` is how the text ends; the whole text counts. */
+bool med_ends_with(const char *text, const char *ending);
 
 /* Large owned buffers: 64-byte aligned, not cleared. MED_ENOMEM names `what` and the size. Free with free(). */
 MED_CHECK med_status med_buffer_alloc(size_t n_bytes, const char *what, void **out);

@@ -69,9 +69,8 @@ typedef struct case_files { /* while a case's folder is read */
 } case_files;
 
 static bool has_suffix(const char *name, const char *suffix, size_t *n_stem) {
-    size_t n = strlen(name), m = strlen(suffix);
-    *n_stem = n - m;
-    return n > m && strcmp(name + n - m, suffix) == 0;
+    *n_stem = strlen(name) - strlen(suffix);
+    return med_ends_with(name, suffix);
 }
 
 static med_status check_grid(case_files *f, const char *path) {

@@ -34,11 +34,6 @@ static med_status run_program(const char *folder, const char *out_dir, const cha
 
 /* ---- what it wrote ---- */
 
-static bool has_ending(const char *name, const char *ending) {
-    size_t n = strlen(name), m = strlen(ending);
-    return n > m && strcmp(name + n - m, ending) == 0;
-}
-
 /* NAME.json beside NAME.nii, or NAME.json itself; NULL when it cannot be read. New reference. */
 static json_t *load_sidecar(const char *path) {
     char *json = med_format("%.*s.json", (int)(strrchr(path, '.') - path), path);
@@ -59,7 +54,7 @@ static med_status list_results(const char *out_dir, const char *ending, med_dico
     MED_TRY(med_dir_list(out_dir, &names, &n_names));
     *series = med_alloc((size_t)(n_names + 1) * sizeof **series);
     for (int i = 0; i < n_names; i++) {
-        if (!has_ending(names[i], ending)) continue;
+        if (!med_ends_with(names[i], ending)) continue;
         char *path = med_path_join(out_dir, names[i]), *modality;
         json_t *sidecar = load_sidecar(path);
         modality = text_of(sidecar, "Modality");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/memory.h"
 #include "image/gzip.h"
 
 #define FORMAT(name) extern const med_image_format med_image_format_##name;
@@ -21,11 +22,8 @@ enum { N_FORMATS = sizeof formats / sizeof *formats, LIST_BYTES = 256 };
 /* ---- names ---- */
 
 static bool has_ending(const char *path, const char *const *endings) {
-    size_t n = strlen(path);
-    for (; endings && *endings; endings++) {
-        size_t m = strlen(*endings);
-        if (n > m && strcmp(path + n - m, *endings) == 0) return true;
-    }
+    for (; endings && *endings; endings++)
+        if (med_ends_with(path, *endings)) return true;
     return false;
 }
 

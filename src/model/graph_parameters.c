@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static int64_t row_size(med_shape s) {
     int64_t n = 1;
     for (int d = 1; d < s.rank; d++) n *= s.dim[d];
@@ -41,15 +43,10 @@ med_status med_graph_parameters(const med_graph *g, med_parameter_fn *visit, voi
 
 /* ---- initial values ---- */
 
-static bool ends_with(const char *name, const char *end) {
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 void med_fill_usual(const void *context, const med_parameter *p, int64_t n, uint64_t seed, float *to) {
     (void)context;
     if (!p->fan_in) {
-        bool is_one = ends_with(p->name, "weight") || ends_with(p->name, "running_var");
+        bool is_one = med_ends_with(p->name, "weight") || med_ends_with(p->name, "running_var");
         for (int64_t i = 0; i < n; i++) to[i] = is_one;
         return;
     }

@@ -26,11 +26,6 @@ typedef struct loader {
 
 static bool begins_with(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
 
-static bool ends_with(const char *text, const char *suffix) {
-    size_t n = strlen(text), m = strlen(suffix);
-    return n >= m && !strcmp(text + n - m, suffix);
-}
-
 static char *to_ours(const void *head_has_input_conv, const char *name) {
     char *ours = med_mmhvae_name_from_release(name, *(const bool *)head_has_input_conv);
     return ours ? ours : med_strdup(name);
@@ -43,8 +38,8 @@ static med_status settle_names(loader *l) {
     for (int i = 0; i < med_weights_count(w); i++) {
         const char *name = med_weights_at(w, i)->name;
         l->is_release = l->is_release || begins_with(name, "first_conv.");
-        is_ours = is_ours || (begins_with(name, "enc/") && ends_with(name, "/first/weight"));
-        has_input_conv = has_input_conv || (begins_with(name, "final_blocks.") && ends_with(name, ".res.0.weight"));
+        is_ours = is_ours || (begins_with(name, "enc/") && med_ends_with(name, "/first/weight"));
+        has_input_conv = has_input_conv || (begins_with(name, "final_blocks.") && med_ends_with(name, ".res.0.weight"));
     }
     if (l->is_release) {
         med_status status = med_weights_rename(l->weights, to_ours, &has_input_conv);
@@ -99,7 +94,7 @@ static med_status infer_mods(const loader *l) {
         if (find(l, "enc/%s/first/weight", known_mods[k])) MED_TRY(add_mod(l, known_mods[k], strlen(known_mods[k])));
     for (int i = 0; i < med_weights_count(l->weights); i++) {
         const char *name = med_weights_at(l->weights, i)->name;
-        if (begins_with(name, "enc/") && ends_with(name, "/first/weight"))
+        if (begins_with(name, "enc/") && med_ends_with(name, "/first/weight"))
             MED_TRY(add_mod(l, name + 4, strlen(name) - strlen("enc/") - strlen("/first/weight")));
     }
     return MED_OK;

@@ -46,18 +46,13 @@ char *med_golden_name(const char *kind, const char *ours) {
 
 /* ---- rule hash-2 ---- */
 
-static bool ends_with(const char *name, const char *end) {
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 /* Values of a parameter by its name in the fixture. */
 static void hash(const med_golden *f, const char *name, med_shape shape, int64_t fan_in, float *to) {
     const json_t *rule = json_object_get(f->json, "hash");
     double gain = json_number_value(json_object_get(rule, "gain")), offset = 0, scale = 0.25;
-    bool is_weight = ends_with(name, "weight");
-    if (ends_with(name, "positional_encoding")) scale = 0.5;
-    else if (ends_with(name, "running_var")) offset = 1, scale = 0.5;
+    bool is_weight = med_ends_with(name, "weight");
+    if (med_ends_with(name, "positional_encoding")) scale = 0.5;
+    else if (med_ends_with(name, "running_var")) offset = 1, scale = 0.5;
     else if (fan_in) scale = (is_weight ? gain : 1) / sqrt((double)fan_in);
     else if (is_weight) offset = 1;
     int64_t n = med_shape_count(shape);
