@@ -130,7 +130,7 @@ static products chain_of_products(int n_weights, bool is_for_sink) {
     med_graph *g = med_graph_create();
     med_val x = med_input(g, "x", med_shape_2(WIDE, 1)), v = x, dw[CHAIN];
     for (int i = 0; i < CHAIN; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "w%d", i % n_weights);
         c.w[i % n_weights] = med_param(g, name, med_shape_2(WIDE, WIDE));
         v = med_matmul(g, c.w[i % n_weights], v, 0, 0);
