@@ -148,6 +148,7 @@ def main():
     p.add_argument("--json")
     o = p.parse_args()
     torch.set_num_threads(o.threads)
+    torch._dynamo.config.recompile_limit = 2 * len(SUBSETS)  # else some subsets would run eager
     report = {"machine": machine(), "torch": torch.__version__, "threads": o.threads, "rounds": o.rounds, "cases": {}}
     for name, make in NETWORKS.items():
         cases = {c: v[1:] for c, v in CASES.items() if v[0] == name and (not o.case or c in o.case)}
