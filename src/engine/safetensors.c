@@ -209,7 +209,7 @@ static void assign_offsets(const med_weights *w, size_t *offset) {
 static json_t *make_entry(const med_tensor *t, size_t offset) {
     json_t *shape = json_array();
     for (int d = 0; d < t->shape.rank; d++) json_array_append_new(shape, json_integer(t->shape.dim[d]));
-    size_t end = offset + (size_t)med_shape_count(t->shape) * med_dtype_bytes(t->dtype);
+    size_t end = offset + med_tensor_bytes(t);
     return json_pack("{s:s,s:o,s:[I,I]}", "dtype", med_dtype_name(t->dtype), "shape", shape, "data_offsets",
                      (json_int_t)offset, (json_int_t)end);
 }

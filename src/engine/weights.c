@@ -128,11 +128,13 @@ void med_weights_take_mapping(med_weights *w, med_mapping mapping) {
     w->mapping = mapping;
 }
 
+size_t med_tensor_bytes(const med_tensor *t) { return (size_t)med_shape_count(t->shape) * med_dtype_bytes(t->dtype); }
+
 void med_weights_drop_pages(const med_weights *w, const med_tensor *t) {
     enum { PAGE = 4096 };
     const uint8_t *data = t->data, *file = w->mapping.data;
     if (!file || data < file || data >= file + w->mapping.size) return;
-    size_t begin = (size_t)(data - file), end = begin + (size_t)med_shape_count(t->shape) * med_dtype_bytes(t->dtype);
+    size_t begin = (size_t)(data - file), end = begin + med_tensor_bytes(t);
     begin = (begin + PAGE - 1) / PAGE * PAGE;
     end = end / PAGE * PAGE; /* what shares a page with others stays */
     if (begin < end) madvise((void *)(uintptr_t)(file + begin), end - begin, MADV_DONTNEED);

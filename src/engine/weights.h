@@ -17,6 +17,8 @@ typedef struct med_tensor {
     void *data; /* n elements; read-only where the file is mapped */
 } med_tensor;
 
+size_t med_tensor_bytes(const med_tensor *t); /* of its data in memory */
+
 med_weights *med_weights_create(void);
 void med_weights_free(med_weights *w);
 int med_weights_count(const med_weights *w);

@@ -116,8 +116,7 @@ static med_status copy_tensors(const char *path, const med_weights *from, med_we
         if (f->dtype != t->dtype || !med_shape_equal(f->shape, t->shape))
             return med_fail(MED_EFORMAT, "%s: %s is %s, expected %s", path, t->name, med_shape_print(f->shape).text,
                             med_shape_print(t->shape).text);
-        size_t item = t->dtype == MED_I64 ? sizeof(int64_t) : sizeof(float);
-        memcpy(t->data, f->data, (size_t)med_shape_count(t->shape) * item);
+        memcpy(t->data, f->data, med_tensor_bytes(t));
         med_weights_drop_pages(from, f); /* a checkpoint is as large as what it fills */
     }
     return MED_OK;

@@ -86,17 +86,13 @@ med_status med_train_init(const json_t *init, const med_weights *weights) {
 
 /* ---- discriminators ---- */
 
-static size_t bytes_of(const med_tensor *t) {
-    return (size_t)med_shape_count(t->shape) * (t->dtype == MED_I64 ? sizeof(int64_t) : sizeof(float));
-}
-
 /* Tensors of `to` whose names begin so, if `from` has them all; copied only then. */
 static bool take_all(const med_weights *from, const med_weights *to, const char *prefix, bool is_copied) {
     for (int i = 0; i < med_weights_count(to); i++) {
         const med_tensor *t = med_weights_at(to, i), *f = med_weights_find(from, t->name);
         if (strncmp(t->name, prefix, strlen(prefix)) != 0) continue;
         if (!f || f->dtype != t->dtype || !med_shape_equal(f->shape, t->shape)) return false;
-        if (is_copied) memcpy(t->data, f->data, bytes_of(t));
+        if (is_copied) memcpy(t->data, f->data, med_tensor_bytes(t));
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "engine/weights.h"
+#include "model/graph_parameters.h"
 
 #define RESVIT                                                                                                         \
     "--model resvit --preset tiny --set size=32,32 --set ndf=4 --set batch=2 --set val_every=0 --set samples_every=0 " \
@@ -34,8 +35,6 @@ static med_weights *load(const char *name) {
 
 static const int64_t *steps_of(const med_weights *w) { return med_weights_find(w, "opt/steps")->data; }
 
-static bool is_statistic(const char *name) { return strstr(name, "/running_") != NULL; }
-
 /* One step at rates of 0: whatever was taken is still there, but for running statistics. */
 static void the_second_stage_goes_on_with_the_first(void **state) {
     (void)state;
@@ -45,7 +44,7 @@ static void the_second_stage_goes_on_with_the_first(void **state) {
     int n_shared[2] = {0}; /* of the network, of the discriminator */
     for (int i = 0; i < med_weights_count(first); i++) {
         const med_tensor *a = med_weights_at(first, i), *b = med_weights_find(second, a->name);
-        if (strncmp(a->name, "opt/", 4) == 0 || is_statistic(a->name)) continue;
+        if (strncmp(a->name, "opt/", 4) == 0 || med_is_state(a->name)) continue;
         assert_non_null(b);
         assert_memory_equal(a->data, b->data, (size_t)med_shape_count(a->shape) * sizeof(float));
         n_shared[strncmp(a->name, "disc/", 5) == 0]++;
@@ -128,7 +127,7 @@ static void age(const char *name) {
     }
     for (int i = 0; i < med_weights_count(from); i++) {
         const med_tensor *f = med_weights_at(from, i);
-        if (strncmp(f->name, "opt/", 4) == 0) assert_false(is_statistic(f->name));
+        if (strncmp(f->name, "opt/", 4) == 0) assert_false(med_is_state(f->name));
         assert_ok(med_weights_add_view(to, f->name, f->dtype, f->shape, f->data));
     }
     med_tensor *moment;

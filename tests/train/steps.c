@@ -1,5 +1,5 @@
 /* steps.c: what a step of the trainer is made of: the same bits however its batch is cut and shared, clipping, the moving average. */
-#include "testing.h"
+#include "same_bits.h"
 
 #include <math.h>
 
@@ -52,15 +52,6 @@ static med_step_result step(med_trainer *t, med_step_input in) {
     med_step_result r;
     assert_ok(med_trainer_step(t, &in, &r));
     return r;
-}
-
-static void assert_same_bits(const med_weights *a, const med_weights *b) {
-    assert_int_equal(med_weights_count(a), med_weights_count(b));
-    for (int i = 0; i < med_weights_count(a); i++) {
-        const med_tensor *x = med_weights_at(a, i), *y = med_weights_at(b, i);
-        size_t item = x->dtype == MED_I64 ? sizeof(int64_t) : sizeof(float);
-        if (memcmp(x->data, y->data, (size_t)med_shape_count(x->shape) * item) != 0) fail_msg("%s differs", x->name);
-    }
 }
 
 static double norm_of(const med_weights *gradients) {

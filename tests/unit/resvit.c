@@ -1,5 +1,5 @@
 /* resvit.c: ResViT's branch begins silent but learns; running statistics move with training, and only with it. */
-#include "testing.h"
+#include "same_bits.h"
 
 #include <math.h>
 
@@ -134,15 +134,6 @@ static void nothing_to_make_is_passed_over(void **state) {
 }
 
 /* ---- parameters that are updated at once ---- */
-
-static void assert_same_bits(const med_weights *a, const med_weights *b) {
-    assert_int_equal(med_weights_count(a), med_weights_count(b));
-    for (int i = 0; i < med_weights_count(a); i++) {
-        const med_tensor *x = med_weights_at(a, i), *y = med_weights_at(b, i);
-        size_t item = x->dtype == MED_I64 ? sizeof(int64_t) : sizeof(float);
-        if (memcmp(x->data, y->data, (size_t)med_shape_count(x->shape) * item) != 0) fail_msg("%s differs", x->name);
-    }
-}
 
 /* With dropout, as every preset has it; the whole preset tiny. */
 static void updates_at_once_are_the_same_bits_in_less_memory(void **state) {
