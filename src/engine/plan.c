@@ -14,14 +14,14 @@ enum { HUGE_PAGE = 2 << 20 };
 
 med_workspace *med_workspace_create(void) { return med_alloc(sizeof(med_workspace)); }
 
-void med_workspace_free(med_workspace *w) {
-    if (w) free(w->data);
-    free(w);
-}
-
 void med_workspace_release(med_workspace *w) {
     free(w->data);
     *w = (med_workspace){0};
+}
+
+void med_workspace_free(med_workspace *w) {
+    if (w) med_workspace_release(w);
+    free(w);
 }
 
 static med_status reserve(med_workspace *w, size_t n_bytes) {
@@ -37,13 +37,12 @@ static med_status reserve(med_workspace *w, size_t n_bytes) {
 }
 
 static void mark_live(med_plan *p) {
+    int in[MED_MAX_IN + 2];
     for (int i = 0; i < med_graph_n_outputs(p->graph); i++) p->live[med_graph_output(p->graph, i).id] = 1;
     for (int i = p->n_nodes - 1; i >= 0; i--) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         if (!p->live[i]) continue;
-        for (int k = 0; k < n->n_in; k++) p->live[n->in[k].id] = 1;
-        if (n->pro.stats.id >= 0) p->live[n->pro.stats.id] = 1;
-        if (n->pro.scale.id >= 0) p->live[n->pro.scale.id] = 1;
+        for (int k = med_plan_inputs(n, in); k--;) p->live[in[k]] = 1;
     }
 }
 

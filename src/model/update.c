@@ -122,8 +122,11 @@ double med_updater_norm(const med_updater *u, int of) {
 }
 
 void med_updater_scale(med_updater *u, int of, double factor) {
-    for (int i = 0; i < u->n; i++)
-        for (int64_t k = 0; k < u->slot[i].n && u->slot[i].of == of; k++) u->slot[i].gradient[k] *= (float)factor;
+    for (int i = 0; i < u->n; i++) {
+        const med_slot *s = &u->slot[i];
+        if (s->of != of) continue;
+        for (int64_t k = 0; k < s->n; k++) s->gradient[k] *= (float)factor;
+    }
 }
 
 void med_updater_step(const med_updater *u, med_slot *s, const med_optimizer_config *o, const float *gradient) {
