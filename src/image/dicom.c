@@ -54,7 +54,7 @@ static med_status list_results(const char *out_dir, const char *ending, med_dico
     MED_TRY(med_dir_list(out_dir, &names, &n_names));
     *series = med_alloc((size_t)(n_names + 1) * sizeof **series);
     for (int i = 0; i < n_names; i++) {
-        if (!med_ends_with(names[i], ending)) continue;
+        if (!med_ends_with(names[i], ending) || strlen(names[i]) == strlen(ending)) continue;
         char *path = med_path_join(out_dir, names[i]), *modality;
         json_t *sidecar = load_sidecar(path);
         modality = text_of(sidecar, "Modality");

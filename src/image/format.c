@@ -23,7 +23,7 @@ enum { N_FORMATS = sizeof formats / sizeof *formats, LIST_BYTES = 256 };
 
 static bool has_ending(const char *path, const char *const *endings) {
     for (; endings && *endings; endings++)
-        if (med_ends_with(path, *endings)) return true;
+        if (med_ends_with(path, *endings) && strlen(path) > strlen(*endings)) return true;
     return false;
 }
 
