@@ -8,12 +8,17 @@
 #include "base/thread.h"
 #include "engine/plan_impl.h"
 
-static med_view view_of(const med_plan *p, med_val v) {
+enum { ALL_SAMPLES = -1 };
+
+static med_view view_of(const med_plan *p, med_val v, int sample) {
     med_view view = {.data = NULL};
-    if (v.id >= 0) {
-        view.data = med_plan_memory(p, v);
-        view.shape = med_node_of(p->graph, v)->shape;
-    }
+    if (v.id < 0) return view;
+    view.data = med_plan_memory(p, v);
+    view.shape = med_node_of(p->graph, v)->shape;
+    if (sample == ALL_SAMPLES || !p->has_samples[v.id]) return view;
+    view.shape.dim[0] = 1;
+    size_t n_bytes = (size_t)med_shape_count(view.shape) * p->item_bytes;
+    if (!p->is_local[med_plan_root(p, v.id)]) view.data = (char *)view.data + (size_t)sample * n_bytes;
     return view;
 }
 
@@ -71,11 +76,11 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void execute_call(med_plan *p, int id) {
+static void execute_call(med_plan *p, int id, int sample) {
     const med_node *n = med_node_of(p->graph, (med_val){id});
-    med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}), .stats = view_of(p, n->pro.stats),
-                  .scale = view_of(p, n->pro.scale), .side = view_of(p, n->side)};
-    for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i]);
+    med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}, sample), .stats = view_of(p, n->pro.stats, sample),
+                  .scale = view_of(p, n->pro.scale, sample), .side = view_of(p, n->side, sample)};
+    for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i], sample);
     if (c.side.data && c.side.shape.rank == 3) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
     double start = p->is_profiled ? now() : 0;
     med_kernel *kernel = p->options.is_reference ? n->op->reference : p->backend->kernel[n->id];
@@ -84,10 +89,22 @@ static void execute_call(med_plan *p, int id) {
     if (p->is_profiled) p->seconds[id] += now() - start;
 }
 
+/* Call k, or the run that it begins; returns the last one made. */
+static int execute(med_plan *p, int k) {
+    int end = p->run_end[k];
+    if (end < 0) {
+        if (!(p->is_frozen[p->call[k]] && p->frozen_is_done)) execute_call(p, p->call[k], ALL_SAMPLES);
+        return k;
+    }
+    for (int sample = 0; sample < p->n_samples; sample++)
+        for (int c = k; c <= end; c++) execute_call(p, p->call[c], sample);
+    return end;
+}
+
 void med_plan_execute(med_plan *p) {
     int next = 0;
     for (int k = 0; k <= p->n_calls; k++) { /* at the end: what no call makes */
-        if (k < p->n_calls && !(p->is_frozen[p->call[k]] && p->frozen_is_done)) execute_call(p, p->call[k]);
+        if (k < p->n_calls) k = execute(p, k);
         for (; next < p->n_hand_overs && p->hand_over[next].after <= k; next++)
             p->options.sink(p->options.sink_context, p, p->hand_over[next].value, p->hand_over[next].param);
     }

@@ -1,5 +1,6 @@
 /* layout.c: where every value lies. Activations share one buffer: a block is taken when its node runs and given back
- * after the last node that reads it; the smallest free block that fits is taken. */
+ * after the last node that reads it; the smallest free block that fits is taken. What a run of calls that are made sample by sample
+ * shares with others is there from its begin to its end. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,13 +78,19 @@ int med_plan_inputs(const med_node *n, int *list) {
     return k;
 }
 
+/* Position until which a value that call c makes or reads has to be there. */
+static int until(const med_plan *p, int root, int c) { return p->run_end[c] >= 0 && !p->is_local[root] ? p->run_end[c] : c; }
+
 /* Last position in the running order that reads each root; n_calls = never given back (outputs); above it: given back after
  * hand-over last - n_calls - 1. */
 static int *last_uses(const med_plan *p) {
     int *last = med_alloc((size_t)p->n_nodes * sizeof(int)), in[MED_MAX_IN + 2];
     for (int i = 0; i < p->n_nodes; i++) last[i] = -1;
     for (int c = 0; c < p->n_calls; c++)
-        for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) last[med_plan_root(p, in[k])] = c;
+        for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
+            int root = med_plan_root(p, in[k]);
+            last[root] = until(p, root, c);
+        }
     for (int i = 0; i < p->n_hand_overs; i++) {
         int *of = &last[med_plan_root(p, p->hand_over[i].value.id)];
         if (*of <= p->hand_over[i].after || *of > p->n_calls) *of = p->n_calls + 1 + i;
@@ -95,6 +102,7 @@ static int *last_uses(const med_plan *p) {
 
 size_t med_plan_value_bytes(const med_plan *p, int id) {
     size_t n = (size_t)med_shape_count(med_node_of(p->graph, (med_val){id})->shape) * p->item_bytes;
+    if (p->is_local[id]) n /= (size_t)p->n_samples;
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
@@ -114,7 +122,7 @@ static bool place_on_input(med_plan *p, int id, int position, int *last) {
     int n_candidates = n->op->flags & MED_OP_INPLACE ? n->n_in : may_overwrite(p, n) ? 1 : 0;
     for (int k = 0; k < n_candidates; k++) {
         int root = med_plan_root(p, n->in[k].id);
-        if (last[root] != position || p->place[root].kind != MED_PLACE_WORKSPACE) continue;
+        if (last[root] != position || p->place[root].kind != MED_PLACE_WORKSPACE || p->is_local[root] != p->is_local[id]) continue;
         if (!med_shape_equal(med_node_of(p->graph, n->in[k])->shape, n->shape)) continue;
         p->place[id] = p->place[root];
         last[root] = -2; /* its block lives on under a new name */
@@ -138,6 +146,21 @@ static void give_back_value(const med_plan *p, free_list *f, int root, int *last
     last[root] = -2; /* once */
 }
 
+/* What call c makes, as far as it is local, or not. */
+static void place_outputs(med_plan *p, free_list *f, int c, bool is_local, int position, int *last) {
+    int id = p->call[c], side = med_node_of(p->graph, (med_val){id})->side.id;
+    if (side >= 0 && p->is_local[side] == is_local) place_output(p, f, side, position, last);
+    if (p->is_local[id] == is_local) place_output(p, f, id, position, last);
+}
+
+static void give_back_inputs(const med_plan *p, free_list *f, int c, int position, int *last) {
+    int in[MED_MAX_IN + 2];
+    for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
+        int root = med_plan_root(p, in[k]);
+        if (last[root] == position) give_back_value(p, f, root, last);
+    }
+}
+
 void med_plan_layout(med_plan *p) {
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
@@ -147,15 +170,15 @@ void med_plan_layout(med_plan *p) {
         else if (n->op->flags & MED_OP_LEAF) p->place[i] = (med_place){MED_PLACE_BOUND, 0, 0};
     }
     free_list f = {0};
-    int *last = last_uses(p), in[MED_MAX_IN + 2], next = 0;
+    int *last = last_uses(p), next = 0, begin = 0;
     for (int c = 0; c < p->n_calls; c++) {
-        const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
-        if (n->side.id >= 0) place_output(p, &f, n->side.id, c, last);
-        place_output(p, &f, p->call[c], c, last);
-        for (int k = med_plan_inputs(n, in); k--;) {
-            int root = med_plan_root(p, in[k]);
-            if (last[root] == c) give_back_value(p, &f, root, last);
+        int end = p->run_end[c] < 0 ? c : p->run_end[c];
+        if (c == 0 || p->run_end[c] < 0 || p->run_end[c - 1] != end) {
+            begin = c;
+            for (int k = begin; k <= end; k++) place_outputs(p, &f, k, false, c, last);
         }
+        place_outputs(p, &f, c, true, c, last);
+        for (int k = c == end ? begin : c; k <= c; k++) give_back_inputs(p, &f, k, c, last);
         if (last[p->call[c]] == -1) give_back_value(p, &f, p->call[c], last); /* written, never read */
         for (; next < p->n_hand_overs && p->hand_over[next].after <= c; next++) {
             int root = med_plan_root(p, p->hand_over[next].value.id);

@@ -84,6 +84,7 @@ enum {
     MED_OP_PROLOGUE = 8,  /* kernels honour node->pro; the reference loop never sees it (the executor applies it) */
     MED_OP_EPILOGUE = 16, /* the same with node->epi */
     MED_OP_OVERWRITE = 32, /* a fast kernel (not the reference loop) may write over input 0 of the output's shape */
+    MED_OP_BY_SAMPLE = 64, /* where dim 0 is samples: one of the output depends on the same one of the inputs only */
 };
 
 struct med_op {

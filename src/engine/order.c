@@ -102,8 +102,17 @@ static void place_hand_overs(med_plan *p) {
     free(read);
 }
 
+/* What is computed in the first run only has memory of its own and need not stand between others. */
+static void put_frozen_first(med_plan *p) {
+    int *key = med_alloc((size_t)p->n_calls * sizeof *key);
+    for (int c = 0; c < p->n_calls; c++) key[c] = !p->is_frozen[p->call[c]];
+    order_by(p, key);
+    free(key);
+}
+
 void med_plan_order(med_plan *p) {
     sort_by_last_leaf(p);
     let_some_wait(p);
+    put_frozen_first(p);
     place_hand_overs(p);
 }

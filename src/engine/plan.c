@@ -117,6 +117,9 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     p->live = med_alloc(n);
     p->is_frozen = med_alloc(n);
     p->call = med_alloc(n * sizeof *p->call);
+    p->run_end = med_alloc(n * sizeof *p->run_end);
+    p->has_samples = med_alloc(n);
+    p->is_local = med_alloc(n);
     p->place = med_alloc(n * sizeof *p->place);
     p->bound = med_alloc(n * sizeof *p->bound);
     p->seconds = med_alloc(n * sizeof *p->seconds);
@@ -124,6 +127,7 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     mark_frozen(p);
     collect_calls(p);
     med_plan_order(p);
+    med_plan_find_runs(p);
     med_plan_layout(p);
     p->workspace = options.workspace ? options.workspace : (p->own_workspace = med_workspace_create());
     med_status status = med_buffer_alloc(p->n_persistent, "constants", (void **)&p->persistent);
@@ -142,6 +146,9 @@ void med_plan_free(med_plan *p) {
     free(p->is_frozen);
     free(p->call);
     free(p->hand_over);
+    free(p->run_end);
+    free(p->has_samples);
+    free(p->is_local);
     free(p->place);
     free(p->bound);
     free(p->seconds);

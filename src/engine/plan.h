@@ -25,6 +25,8 @@ typedef struct med_plan_options {
     bool is_reference;   /* everything in double by the reference loops (doctor, tests) */
     bool is_frozen;      /* parameters never change between runs: what depends on them alone is computed in the first */
     bool no_fusion;      /* leave the graph as built (tests compare both) */
+    int64_t big_plane;   /* of several samples (dim 0 of all inputs) those whose planes have this many positions are computed one after
+                            the other, all others together in each op; 0: all together. Values stay the same */
     med_sink *sink;      /* needed where the graph has such outputs */
     void *sink_context;
 } med_plan_options;

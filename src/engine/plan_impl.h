@@ -1,4 +1,5 @@
-/* plan_impl.h: the inside of a plan, shared by plan.c (what runs), order.c (when), layout.c (where it lies), executor.c (running). */
+/* plan_impl.h: the inside of a plan, shared by plan.c (what runs), order.c (when), samples.c (for which samples), layout.c (where it
+ * lies), executor.c (running). */
 #ifndef MED_ENGINE_PLAN_IMPL_H
 #define MED_ENGINE_PLAN_IMPL_H
 
@@ -40,6 +41,9 @@ struct med_plan {
     int n_calls;
     med_hand_over *hand_over; /* in their order */
     int n_hand_overs;
+    int64_t n_samples;      /* 1: every call has all there are */
+    int *run_end;           /* per call: the last of the run that is made sample by sample; -1: not in a run */
+    char *has_samples, *is_local; /* per node: dim 0 is samples; has the memory of one of them */
     med_place *place;       /* per node */
     const float **bound;    /* per node: leaves */
     char *persistent;
@@ -52,6 +56,8 @@ struct med_plan {
 
 /* Puts call[] into order and fills hand_over[]. */
 void med_plan_order(med_plan *plan);
+/* Fills run_end[], has_samples[], is_local[]. */
+void med_plan_find_runs(med_plan *plan);
 /* Fills place[], n_persistent, n_workspace. */
 void med_plan_layout(med_plan *plan);
 /* Runs every call once; leaves are in place. */

@@ -17,6 +17,7 @@ typedef enum med_switch {
     MED_SWITCH_PROLOGUES,  /* norm, activation, scale in front of an op are applied while reading */
     MED_SWITCH_RECOMPUTE,  /* cheap values are computed again on the way back instead of being kept */
     MED_SWITCH_SIDES,      /* statistics and means are written by the op whose output they are of */
+    MED_SWITCH_GROUPS,     /* slices of a volume are computed in groups, together where planes are small */
     MED_N_SWITCHES
 } med_switch;
 

@@ -13,6 +13,7 @@
 #include "engine/plan.h"
 #include "model/net.h"
 #include "model/trainer.h"
+#include "task/synth_model.h"
 #include "task/train_config.h"
 
 static double now_s(void) {
@@ -173,7 +174,7 @@ static med_status synthesis_create(const subject *s, uint64_t seed, const modset
         MED_MODSET_EACH (j, target) med_output(y->graph, f[i].out[j]);
     }
     med_status status = med_net_init(&s->model, seed, &y->weights);
-    if (status == MED_OK) status = med_plan_create(y->graph, (med_plan_options){.is_frozen = true}, &y->plan);
+    if (status == MED_OK) status = med_plan_create(y->graph, (med_plan_options){.is_frozen = true, .big_plane = MED_SYNTH_BIG_PLANE}, &y->plan);
     if (status == MED_OK) bind_parameters(y);
     for (int i = 0; i < given->n && status == MED_OK; i++) status = bind_pass(s, y, &f[i], given->item[i]);
     free(f);

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/thread.h"
+#include "engine/switches.h"
 #include "task/synth_model.h"
 
 /* ---- volume <-> slices ---- */
@@ -93,16 +94,17 @@ static void warn_if_cropped(const slicer *s, const med_volume *mask) {
 /* ---- running ---- */
 
 /* Slices are independent (the network knows no norm over them). Where there are enough, every thread takes whole slices
- * through a lane of its own; a few are run one after the other by all threads together. */
+ * through a lane of its own, first in groups, at the end one by one so that all threads end together; a few are run one
+ * after the other by all threads together. */
 typedef struct job {
     med_synth_model *model;
     const med_synth_options *options;
     const med_volume *const *inputs;
     med_volume **out, **sd;
     slicer slicer;
-    int n_slices, n_lanes, n_done;
+    int n_slices, n_groups, n_lanes, n_done;
     int *slices; /* their numbers */
-    double *sums; /* [lanes][modalities][2][H*W] over the draws: value, square */
+    double *sums; /* [lanes][slices of a group][modalities][2][H*W] over the draws: value, square */
     bool *is_busy; /* per lane */
     pthread_mutex_t mutex; /* over n_done, is_busy, status, message */
     med_status status;
@@ -112,19 +114,20 @@ typedef struct job {
 
 static size_t n_pixels(const job *b) { return (size_t)b->slicer.height * (size_t)b->slicer.width; }
 
-static double *sum_of(const job *b, int lane, int mod, bool is_square) {
-    return b->sums + (((size_t)lane * MED_MAX_MODS + (size_t)mod) * 2 + is_square) * n_pixels(b);
+/* `place`: of a slice in its group, in its lane. */
+static double *sum_of(const job *b, int place, int mod, bool is_square) {
+    return b->sums + (((size_t)place * MED_MAX_MODS + (size_t)mod) * 2 + is_square) * n_pixels(b);
 }
 
-/* Noise of draw number `draw`: each slice and each noise input has its own stream. */
-static void draw_noise(const job *b, med_synth_pass *p, int slice, int draw) {
+/* Noise of draw number `draw` for slice k of the pass: each slice and each noise input has its own stream. */
+static void draw_noise(const job *b, med_synth_pass *p, int k, int slice, int draw) {
     for (int i = 0; i < p->values.noise.n; i++) {
         const med_noise *noise = &p->values.noise.item[i];
         char site[64];
         snprintf(site, sizeof site, "synth/%s", noise->label);
-        size_t n = (size_t)med_shape_count(med_val_shape(p->graph, noise->value));
+        size_t n = (size_t)med_shape_count(med_val_shape(p->graph, noise->value)) / (size_t)p->n_slices;
         uint64_t step = (uint64_t)draw << 20 | (uint32_t)slice; /* 1000 draws of a million slices */
-        med_noise_draw(noise, (med_rng_key){b->options->seed, med_site_of(site), step}, n, p->noise[i]);
+        med_noise_draw(noise, (med_rng_key){b->options->seed, med_site_of(site), step}, n, p->noise[i] + (size_t)k * n);
     }
 }
 
@@ -134,11 +137,11 @@ static void add_row(const float *row, int n, double *sum, double *square) {
         for (int i = 0; i < n; i++) square[i] += (double)row[i] * row[i];
 }
 
-static void add_draw(const job *b, const med_synth_pass *p, int lane, bool is_mirrored) {
+static void add_draw(const job *b, const med_synth_pass *p, int k, int place, bool is_mirrored) {
     int height = b->slicer.height, width = b->slicer.width;
     MED_MODSET_EACH (j, p->target) {
-        const float *image = med_plan_data(p->plan, p->values.out[j]);
-        double *sum = sum_of(b, lane, j, false), *square = b->sd ? sum_of(b, lane, j, true) : NULL;
+        const float *image = med_plan_data(p->plan, p->values.out[j]) + (size_t)k * n_pixels(b);
+        double *sum = sum_of(b, place, j, false), *square = b->sd ? sum_of(b, place, j, true) : NULL;
         for (int h = 0; h < height; h++) {
             const float *row = image + (is_mirrored ? height - 1 - h : h) * width;
             add_row(row, width, sum + h * width, square ? square + h * width : NULL);
@@ -152,9 +155,9 @@ static double deviation(double sum, double square, int n) {
     return variance > 0 ? sqrt(variance) : 0;
 }
 
-static void finish(const job *b, int lane, int slice, int n_draws) {
+static void finish(const job *b, int place, int slice, int n_draws) {
     MED_MODSET_EACH (j, b->options->target) {
-        double *sum = sum_of(b, lane, j, false), *square = sum_of(b, lane, j, true);
+        double *sum = sum_of(b, place, j, false), *square = sum_of(b, place, j, true);
         put_back(&b->slicer, sum, 1.0 / n_draws, b->out[j], slice);
         if (!b->sd) continue;
         for (size_t k = 0; k < n_pixels(b); k++) square[k] = deviation(sum[k], square[k], n_draws);
@@ -162,20 +165,25 @@ static void finish(const job *b, int lane, int slice, int n_draws) {
     }
 }
 
-static med_status run_slice(const job *b, int lane, int slice) {
-    med_synth_pass *p = med_synth_model_pass(b->model, b->options, lane);
-    MED_MODSET_EACH (j, p->target) memset(sum_of(b, lane, j, false), 0, 2 * n_pixels(b) * sizeof(double));
+static med_status run_slices(const job *b, int lane, const int *slice, int n) {
+    med_synth_pass *p = med_synth_model_pass(b->model, b->options, n, lane);
+    int place = lane * MED_SYNTH_GROUP;
+    for (int k = 0; k < n; k++)
+        MED_MODSET_EACH (j, p->target) memset(sum_of(b, place + k, j, false), 0, 2 * n_pixels(b) * sizeof(double));
     int n_draws = b->options->temperature == 0 || !p->values.noise.n ? 1 : b->options->n_samples; /* without noise all draws are equal */
     int n_all = b->options->is_mirrored ? 2 * n_draws : n_draws;
     for (int draw = 0; draw < n_all; draw++) {
         bool is_mirrored = draw >= n_draws;
-        if (draw == 0 || draw == n_draws)
-            MED_MODSET_EACH (j, p->given) cut(&b->slicer, b->inputs[j], slice, is_mirrored, p->image[j]);
-        draw_noise(b, p, slice, draw);
+        for (int k = 0; k < n; k++) {
+            if (draw == 0 || draw == n_draws)
+                MED_MODSET_EACH (j, p->given)
+                    cut(&b->slicer, b->inputs[j], slice[k], is_mirrored, p->image[j] + (size_t)k * n_pixels(b));
+            draw_noise(b, p, k, slice[k], draw);
+        }
         MED_TRY(med_plan_run(p->plan));
-        add_draw(b, p, lane, is_mirrored);
+        for (int k = 0; k < n; k++) add_draw(b, p, k, place + k, is_mirrored);
     }
-    finish(b, lane, slice, n_all);
+    for (int k = 0; k < n; k++) finish(b, place + k, slice[k], n_all);
     return MED_OK;
 }
 
@@ -191,30 +199,34 @@ static int take_lane(job *b) {
 }
 
 /* The message of a failure belongs to its thread: keep the first for the caller's. */
-static void give_back_lane(job *b, int lane, med_status status) {
+static void give_back_lane(job *b, int lane, int n_slices, med_status status) {
     pthread_mutex_lock(&b->mutex);
     b->is_busy[lane] = false;
     if (status != MED_OK && b->status == MED_OK) {
         b->status = status;
         b->message = med_strdup(med_message());
     }
-    med_progress_update(b->progress, ++b->n_done, "slices");
+    med_progress_update(b->progress, b->n_done += n_slices, "slices");
     pthread_mutex_unlock(&b->mutex);
 }
 
-static void slice_task(void *context, int i) {
+/* Groups, then single slices. */
+static void slices_task(void *context, int i) {
     job *b = context;
-    int lane = take_lane(b);
-    if (lane >= 0) give_back_lane(b, lane, run_slice(b, lane, b->slices[i]));
+    int lane = take_lane(b), is_group = i < b->n_groups, n = is_group ? MED_SYNTH_GROUP : 1;
+    const int *slices = b->slices + (is_group ? i * MED_SYNTH_GROUP : b->n_groups * (MED_SYNTH_GROUP - 1) + i);
+    if (lane >= 0) give_back_lane(b, lane, n, run_slices(b, lane, slices, n));
 }
 
 static med_status run_all(job *b) {
-    MED_TRY(med_synth_model_prepare(b->model, b->options, b->n_lanes));
+    int n_tasks = b->n_slices - b->n_groups * (MED_SYNTH_GROUP - 1);
+    if (b->n_groups) MED_TRY(med_synth_model_prepare(b->model, b->options, MED_SYNTH_GROUP, b->n_lanes));
+    if (n_tasks > b->n_groups) MED_TRY(med_synth_model_prepare(b->model, b->options, 1, b->n_lanes));
     b->progress = med_progress_start("synth", b->n_slices);
     if (b->n_lanes > 1)
-        med_parallel(b->n_slices, slice_task, b);
+        med_parallel(n_tasks, slices_task, b);
     else
-        for (int i = 0; i < b->n_slices; i++) slice_task(b, i);
+        for (int i = 0; i < n_tasks; i++) slices_task(b, i);
     med_progress_end(b->progress);
     return b->status == MED_OK ? MED_OK : med_fail(b->status, "%s", b->message);
 }
@@ -230,8 +242,10 @@ static med_status create_filled(med_grid grid, float value, med_volume **out) {
 static med_status prepare(job *b, const med_volume *mask) {
     b->slices = list_slices(&b->slicer, mask, &b->n_slices);
     b->n_lanes = b->n_slices < med_threads() ? 1 : med_threads();
+    int n_single = b->n_lanes > 1 ? b->n_lanes * MED_SYNTH_GROUP : med_threads() > 1 ? b->n_slices : 0;
+    b->n_groups = b->n_slices > n_single && med_switch_is_on(MED_SWITCH_GROUPS) ? (b->n_slices - n_single) / MED_SYNTH_GROUP : 0;
     b->is_busy = med_alloc((size_t)b->n_lanes * sizeof *b->is_busy);
-    size_t n = (size_t)b->n_lanes * MED_MAX_MODS * 2 * n_pixels(b);
+    size_t n = (size_t)b->n_lanes * MED_SYNTH_GROUP * MED_MAX_MODS * 2 * n_pixels(b);
     MED_TRY(med_buffer_alloc(n * sizeof(double), "sums over draws", (void **)&b->sums));
     MED_MODSET_EACH (j, b->options->target) {
         MED_TRY(create_filled(mask->grid, -1, &b->out[j]));

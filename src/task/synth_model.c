@@ -1,4 +1,4 @@
-/* synth_model.c: weights, and plans by (given, target, temperature) in every lane. */
+/* synth_model.c: weights, and plans by (given, target, temperature, slices at once) in every lane. */
 #include "task/synth_model.h"
 
 #include <stdlib.h>
@@ -100,10 +100,11 @@ static med_status bind_all(const med_synth_model *m, med_synth_pass *p) {
 
 static med_status build_pass(const med_synth_model *m, med_workspace *workspace, med_synth_pass *p) {
     p->graph = med_graph_create();
-    med_infer_options o = {.given = p->given, .target = p->target, .temperature = p->temperature, .n = 1};
+    med_infer_options o = {.given = p->given, .target = p->target, .temperature = p->temperature, .n = p->n_slices};
     med_net_infer(p->graph, &m->config, &o, &p->values);
     MED_MODSET_EACH (j, p->target) med_output(p->graph, p->values.out[j]);
-    MED_TRY(med_plan_create(p->graph, (med_plan_options){.workspace = workspace, .is_frozen = true}, &p->plan));
+    med_plan_options plan = {.workspace = workspace, .is_frozen = true, .big_plane = MED_SYNTH_BIG_PLANE};
+    MED_TRY(med_plan_create(p->graph, plan, &p->plan));
     return bind_all(m, p);
 }
 
@@ -114,18 +115,18 @@ static void add_lanes(med_synth_model *m, int n) {
     for (; m->n_lanes < n; m->n_lanes++) m->lane[m->n_lanes] = (lane){.workspace = med_workspace_create()};
 }
 
-med_synth_pass *med_synth_model_pass(const med_synth_model *m, const med_synth_options *o, int i) {
+med_synth_pass *med_synth_model_pass(const med_synth_model *m, const med_synth_options *o, int n_slices, int i) {
     med_synth_pass *p = m->lane[i].passes;
-    while (p && !(p->given == o->given && p->target == o->target && p->temperature == o->temperature)) p = p->next;
+    while (p && !(p->given == o->given && p->target == o->target && p->temperature == o->temperature && p->n_slices == n_slices)) p = p->next;
     return p;
 }
 
-med_status med_synth_model_prepare(med_synth_model *m, const med_synth_options *o, int n_lanes) {
+med_status med_synth_model_prepare(med_synth_model *m, const med_synth_options *o, int n_slices, int n_lanes) {
     add_lanes(m, n_lanes);
     for (int i = 0; i < n_lanes; i++) {
-        if (med_synth_model_pass(m, o, i)) continue;
+        if (med_synth_model_pass(m, o, n_slices, i)) continue;
         med_synth_pass *p = med_alloc(sizeof *p);
-        *p = (med_synth_pass){.given = o->given, .target = o->target, .temperature = o->temperature};
+        *p = (med_synth_pass){.given = o->given, .target = o->target, .temperature = o->temperature, .n_slices = n_slices};
         med_status status = build_pass(m, m->lane[i].workspace, p);
         if (status != MED_OK) {
             free_pass(p);

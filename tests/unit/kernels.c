@@ -163,6 +163,64 @@ static void check_case(const kernel_case *k) {
     release(&p);
 }
 
+static med_view view_of_sample(med_view v, int64_t sample) {
+    v.shape.dim[0] = 1;
+    v.f32 += sample * med_shape_count(v.shape);
+    return v;
+}
+
+/* Each of some samples has the bits that it has alone: slices are computed in groups of any size. */
+static void check_samples(const kernel_case *k) {
+    static const char *const isas[] = {"portable", "avx2", "avx512"};
+    prepared p;
+    prepare(k, &p);
+    int64_t n = med_shape_count(p.node.shape), n_samples = k->in[0].dim[0];
+    float *all = malloc((size_t)n * sizeof *all), *one = malloc((size_t)(n / n_samples) * sizeof *one), side[4096];
+    for (int isa = 0; isa < 3; isa++) {
+        setenv("MEDLEY_ISA", isas[isa], 1);
+        const med_backend *backend = med_backend_cpu();
+        if (!strstr(backend->name, isas[isa])) continue;
+        p.call.out.f32 = all;
+        backend->kernel[k->op](&p.call);
+        for (int64_t s = 0; s < n_samples; s++) {
+            med_call call = p.call;
+            call.in[0] = view_of_sample(p.call.in[0], s);
+            if (k->flags & STATS) call.stats = view_of_sample(p.call.stats, s);
+            call.out = view_of_sample(p.call.out, s);
+            call.out.f32 = one;
+            if (k->flags & SIDE) call.side = view_of_sample(p.call.side, s), call.side.f32 = side;
+            backend->kernel[k->op](&call);
+            if (memcmp(one, all + s * n / n_samples, (size_t)(n / n_samples) * sizeof *one) != 0) fail_msg("%s %s depends on other samples", backend->name, p.what);
+            size_t n_side = (size_t)(2 * p.node.shape.dim[1]);
+            if (k->flags & SIDE && memcmp(side, p.side + s * (int64_t)n_side, n_side * sizeof *side) != 0) fail_msg("%s %s: statistics depend on other samples", backend->name, p.what);
+        }
+    }
+    free(all);
+    free(one);
+    release(&p);
+}
+
+/* The small planes of the networks. */
+static void samples(void **state) {
+    (void)state;
+    static const struct { int channels, outputs, side, kernel, stride; } rows[] = {
+        {128, 128, 24, 3, 1}, {128, 768, 24, 3, 1}, {128, 128, 12, 3, 1}, {128, 768, 12, 3, 1}, {128, 128, 6, 3, 1}, {128, 768, 6, 3, 1}, {128, 128, 3, 3, 1},
+        {64, 128, 48, 3, 2}, {128, 128, 24, 3, 2}, {128, 128, 12, 3, 2}, {128, 128, 6, 3, 2}, {768, 128, 24, 1, 1}, {768, 128, 12, 1, 1},
+        {768, 128, 6, 1, 1}, {128, 128, 24, 1, 1}, {128, 128, 12, 1, 1}, {128, 128, 6, 1, 1}, {256, 512, 24, 3, 2}, {256, 256, 12, 3, 1},
+        {256, 64, 6, 3, 1}, {512, 768, 12, 1, 1}, {768, 1024, 12, 1, 1}, {64, 64, 48, 3, 1}, {16, 24, 24, 7, 1}, {16, 3, 12, 3, 1}, {32, 64, 24, 4, 2},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        med_conv_attr a = {rows[i].kernel, rows[i].stride, (rows[i].kernel - 1) / 2, MED_PAD_ZERO};
+        med_shape x = med_shape_4(4, rows[i].channels, rows[i].side, rows[i].side), w = med_shape_4(rows[i].outputs, rows[i].channels, a.kernel, a.kernel);
+        check_samples(&(kernel_case){MED_OP_conv2d, &a, 2, {x, w}, (i % 2 ? 0 : STATS) | SIDE, i % 2 ? MED_UNARY_none : MED_UNARY_silu});
+    }
+    med_matmul_attr t = {0, 1};
+    check_samples(&(kernel_case){MED_OP_matmul, &t, 2, {med_shape_2(4, 1152), med_shape_2(512, 1152)}, 0, MED_UNARY_none});
+    check_samples(&(kernel_case){MED_OP_depthwise2d, NULL, 2, {med_shape_4(4, 768, 24, 24), med_shape_4(768, 1, 5, 5)}, STATS, MED_UNARY_silu});
+    check_samples(&(kernel_case){MED_OP_upsample2x, NULL, 1, {med_shape_4(4, 128, 12, 12)}, 0, MED_UNARY_none});
+    check_samples(&(kernel_case){MED_OP_channel_mean, NULL, 1, {med_shape_4(4, 128, 12, 12)}, 0, MED_UNARY_none});
+}
+
 /* Sample counts, channels and planes that leave tails everywhere. */
 static const int sizes[][4] = {{1, 1, 3, 3}, {2, 3, 7, 13}, {1, 5, 24, 32}, {3, 8, 6, 6}, {1, 17, 12, 12}, {1, 16, 48, 16}, {1, 2, 70, 50}};
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
@@ -418,7 +476,7 @@ int main(void) {
         cmocka_unit_test(depthwise),    cmocka_unit_test(norms),             cmocka_unit_test(channels),
         cmocka_unit_test(elementwise),  cmocka_unit_test(broadcasting),      cmocka_unit_test(slicing),
         cmocka_unit_test(upsampling),   cmocka_unit_test(matrices),          cmocka_unit_test(gaussians),
-        cmocka_unit_test(functions_are_accurate),
+        cmocka_unit_test(functions_are_accurate), cmocka_unit_test(samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,63 @@ static void two_plans_share_a_workspace(void **state) {
     med_workspace_free(w);
 }
 
+/* ---- samples one after the other ---- */
+
+enum { SAMPLES = 3, CHANNELS = 8, EDGE = 16, SAMPLE = CHANNELS * EDGE * EDGE };
+
+/* Big planes, their squeeze and excitation, small planes with noise, big planes that read a skip. */
+static med_val small_unet(med_graph *g, int n, med_val *x, med_val *noise) {
+    const med_conv_attr same = {3, 1, 1, MED_PAD_ZERO}, down = {3, 2, 1, MED_PAD_ZERO};
+    med_shape w = med_shape_4(CHANNELS, CHANNELS, 3, 3), square = med_shape_2(CHANNELS, CHANNELS);
+    *x = med_input(g, "x", med_shape_4(n, CHANNELS, EDGE, EDGE));
+    *noise = med_input(g, "noise", med_shape_4(n, CHANNELS, EDGE / 2, EDGE / 2));
+    med_val h = med_conv2d(g, *x, med_param(g, "w0", w), MED_NONE, same);
+    med_val s = med_matmul(g, med_reshape(g, med_channel_mean(g, h), med_shape_2(n, CHANNELS)), med_param(g, "w1", square), 0, 1);
+    med_val skip = med_add(g, med_mul(g, h, med_reshape(g, med_sigmoid(g, s), med_shape_4(n, CHANNELS, 1, 1))), *x);
+    h = med_conv2d(g, med_silu(g, med_instance_norm(g, skip, 1e-5)), med_param(g, "w2", w), MED_NONE, down);
+    h = med_conv2d(g, med_add(g, h, *noise), med_square(g, med_param(g, "w3", w)), MED_NONE, same);
+    h = med_conv2d(g, med_silu(g, med_instance_norm(g, med_upsample2x(g, h), 1e-5)), med_param(g, "w4", w), MED_NONE, same);
+    return med_tanh(g, med_add(g, h, skip));
+}
+
+/* y of n samples from sample `first` on; twice, as frozen values are there the second time. Returns the plan's bytes. */
+static size_t run_samples(int n, int first, int64_t big_plane, float *y) {
+    static float x[SAMPLES * SAMPLE], noise[SAMPLES * SAMPLE], w[CHANNELS * CHANNELS * 9];
+    for (int i = 0; i < SAMPLES * SAMPLE; i++) x[i] = (float)sin(0.37 * i + 0.001 * i * (i % 13)), noise[i] = (float)cos(1.7 * i);
+    for (int i = 0; i < CHANNELS * CHANNELS * 9; i++) w[i] = (float)(i % 17 - 8) / 64;
+    med_graph *g = med_graph_create();
+    med_val in, eps, out = small_unet(g, n, &in, &eps);
+    med_output(g, out);
+    med_plan *p = plan_of(g, (med_plan_options){.is_frozen = true, .big_plane = big_plane});
+    for (int i = 0; i < med_graph_n_params(g); i++) med_plan_bind(p, med_graph_param(g, i), w);
+    med_plan_bind(p, in, x + first * SAMPLE);
+    med_plan_bind(p, eps, noise + first * SAMPLE / 4);
+    for (int round = 0; round < 2; round++) assert_int_equal(med_plan_run(p), MED_OK);
+    med_plan_read(p, out, y);
+    size_t n_bytes = med_plan_bytes(p);
+    med_plan_free(p);
+    med_graph_free(g);
+    return n_bytes;
+}
+
+static void samples_have_the_bits_that_they_have_alone(void **state) {
+    (void)state;
+    static float together[SAMPLES * SAMPLE], alone[SAMPLE];
+    static const int64_t big_planes[] = {0, 1, EDGE *EDGE / 4 + 1, EDGE *EDGE + 1};
+    size_t n_bytes[4];
+    for (int b = 0; b < 4; b++) {
+        n_bytes[b] = run_samples(SAMPLES, 0, big_planes[b], together);
+        for (int i = 0; i < SAMPLES; i++) {
+            run_samples(1, i, 0, alone);
+            assert_memory_equal(alone, together + i * SAMPLE, sizeof alone);
+        }
+    }
+    assert_true(n_bytes[1] < n_bytes[0] && n_bytes[2] < n_bytes[0]); /* what is local has the memory of one sample */
+    assert_true(n_bytes[3] == n_bytes[0]);
+    run_samples(1, 1, 0, alone);
+    assert_true(memcmp(alone, together, sizeof alone) != 0);
+}
+
 /* ---- values for a sink ---- */
 
 enum { WIDE = 256, SQUARE = WIDE * WIDE, CHAIN = 6 };
@@ -253,6 +310,7 @@ int main(void) {
         cmocka_unit_test(an_elementwise_chain_runs_in_place),
         cmocka_unit_test(frozen_values_are_computed_once),
         cmocka_unit_test(two_plans_share_a_workspace),
+        cmocka_unit_test(samples_have_the_bits_that_they_have_alone),
         cmocka_unit_test(a_gradient_is_handed_over_when_nobody_reads_its_parameter),
         cmocka_unit_test(gradients_of_a_shared_weight_wait_for_each_other),
         cmocka_unit_test(cheap_values_are_computed_again),

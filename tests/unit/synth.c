@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/thread.h"
+#include "engine/switches.h"
 #include "task/synth.h"
 
 static char *folder, *path;
@@ -65,11 +66,11 @@ static void assert_equal_slice(const med_volume *a, int ka, const med_volume *b,
     assert_memory_equal(a->voxel + (size_t)ka * n, b->voxel + (size_t)kb * n, n * sizeof(float));
 }
 
-/* A slice's result is the same alone and among others, whatever the batch and the threads. */
+/* A slice's result is the same alone and among others, whatever the groups and the threads. */
 static void slices_do_not_know_each_other(void **state) {
     (void)state;
     med_synth_options o = {.temperature = 0.7, .n_samples = 2, .seed = 5};
-    med_volume *a = scan(16, 24, 7, 1), *all = run(a, NULL, o, NULL), *front, *some;
+    med_volume *a = scan(16, 24, 19, 1), *all = run(a, NULL, o, NULL), *front, *some;
     assert_ok(med_volume_create((med_grid){{16, 24, 2}, med_affine_identity()}, &front));
     memcpy(front->voxel, a->voxel, med_grid_count(front->grid) * sizeof(float));
     med_threads_set(1);
@@ -77,6 +78,18 @@ static void slices_do_not_know_each_other(void **state) {
     med_threads_set(0);
     assert_equal_slice(all, 0, some, 0);
     assert_equal_slice(all, 1, some, 1);
+    static const struct { int n_threads; const char *groups; } ways[] = {{1, "on"}, {2, "on"}, {3, "on"}, {20, "on"}, {2, "off"}};
+    for (int i = 0; i < 5; i++) {
+        char groups[32];
+        snprintf(groups, sizeof groups, "plan.groups=%s", ways[i].groups);
+        assert_ok(med_switch_set(groups));
+        med_threads_set(ways[i].n_threads);
+        med_volume *same = run(a, NULL, o, NULL);
+        assert_memory_equal(same->voxel, all->voxel, med_grid_count(a->grid) * sizeof(float));
+        med_volume_free(same);
+    }
+    assert_ok(med_switch_set("plan.groups=on"));
+    med_threads_set(0);
     o.seed = 6;
     med_volume *other = run(front, NULL, o, NULL);
     assert_true(memcmp(other->voxel, some->voxel, 3000) != 0);

@@ -262,9 +262,11 @@ static void write_rows(const halving *w, const task_memory *t, int first_output,
         float *plane = job->y + sample * job->y_sample + (first_output + o) * job->y_channel + first * job->y_row;
         write_planes(t->image, (int64_t)rows * job->g.wo, plane, job->y_channel);
     }
-    int strips = (w->in.tiles_y + w->rows - 1) / w->rows;
     for (int o = first_output; o < first_output + OUT; o++)
-        ISA(conv_parts_add)(job, w->parts, strips, sample, o, begin / w->rows, first, rows);
+        for (int y = begin; y < end; y++) {
+            int row = y * w->image_rows, n = job->g.ho - row < w->image_rows ? job->g.ho - row : w->image_rows;
+            ISA(conv_parts_add)(job, w->parts, w->in.tiles_y, sample, o, y, row, n);
+        }
 }
 
 static void range_task(void *context, int index) {
@@ -307,10 +309,10 @@ static void run(halving *w) {
     choose_ranges(w);
     w->m_point = (ptrdiff_t)w->rows * w->in.tiles_x * OUT + PAD;
     w->in.v = med_scratch(SCRATCH_SHARED, ISA(halving_floats)(&w->in) * sizeof *w->in.v);
-    w->parts = ISA(conv_parts_create)(w->job, (w->in.tiles_y + w->rows - 1) / w->rows);
+    w->parts = ISA(conv_parts_create)(w->job, w->in.tiles_y);
     ISA(halving_points)(&w->in);
     med_parallel(w->n_ranges * (w->job->outputs / OUT), range_task, w);
-    ISA(conv_parts_finish)(w->job, w->parts, (w->in.tiles_y + w->rows - 1) / w->rows);
+    ISA(conv_parts_finish)(w->job, w->parts, w->in.tiles_y);
 }
 
 int ISA(is_halving)(med_conv_attr a, int h, int w) {
@@ -320,7 +322,7 @@ int ISA(is_halving)(med_conv_attr a, int h, int w) {
 int ISA(conv_halving_fits)(const conv_job *job) {
     enum { LEAST_CHANNELS = 64, LEAST_PIXELS = 144 }; /* for fewer products to pay for points, where they are not a quarter */
     const conv_geometry *g = &job->g;
-    int is_worth = g->kh == 4 || (g->channels >= LEAST_CHANNELS && job->n * g->ho * g->wo >= LEAST_PIXELS);
+    int is_worth = g->kh == 4 || (g->channels >= LEAST_CHANNELS && g->ho * g->wo >= LEAST_PIXELS);
     return is_worth && job->call && job->call->node->id == MED_OP_conv2d && g->channels % VL == 0 && job->outputs % OUT == 0 &&
            ISA(is_halving)(*(const med_conv_attr *)job->call->node->attr, g->h, g->w);
 }

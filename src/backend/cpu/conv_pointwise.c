@@ -76,7 +76,7 @@ int ISA(conv_pointwise_fits)(const conv_job *job) {
     enum { LEAST_POSITIONS = 256, MOST_PRODUCT = 1024 /* below which conv_product.c takes what it can read as it lies */ };
     const conv_geometry *g = &job->g;
     if (g->kh * g->kw != 1 || g->stride_y * g->stride_x != 1 || g->pad_y || g->pad_x || job->y_col != 1 || job->y_row != g->wo) return 0;
-    int is_scaled = job->call && job->call->scale.data, positions = job->n * g->ho * g->wo;
+    int is_scaled = job->call && job->call->scale.data, positions = g->ho * g->wo;
     if (g->wo != g->w || g->ho != g->h || g->channels < AHEAD || job->outputs < OB || positions < (is_scaled ? LEAST_POSITIONS : MOST_PRODUCT)) return 0;
     return !job->call || (!job->call->stats.data && job->call->node->pro.act == MED_UNARY_none);
 }

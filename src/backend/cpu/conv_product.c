@@ -108,7 +108,7 @@ static int is_plain(const conv_job *job) {
 
 int ISA(conv_product_fits)(const conv_job *job) {
     const conv_geometry *g = &job->g;
-    int taps = g->kh * g->kw, positions = job->n * g->ho * g->wo;
+    int taps = g->kh * g->kw, positions = g->ho * g->wo;
     int is_worth = taps == 1 ? g->channels >= 64 : g->channels >= 256 && positions >= LEAST_POSITIONS && conv_is_consecutive(&job->order, taps);
     return is_worth && job->outputs >= 16 && positions <= MOST_POSITIONS && job->y_col == 1 && job->y_row == g->wo;
 }

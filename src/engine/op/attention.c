@@ -109,7 +109,7 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
 }
 
 const med_op med_op_attention = {.name = "attention", .min_in = 3, .max_in = 3, .attr_size = sizeof(med_attention_attr),
-    .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_attention_grad = {.name = "attention_grad", .min_in = 4, .max_in = 4, .attr_size = sizeof(med_attention_attr),
     .infer = infer_grad, .reference = reference_grad};
 

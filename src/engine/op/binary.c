@@ -61,7 +61,7 @@ static void grad_mul(med_graph *g, med_val self, med_val dy, const char *wants, 
 }
 
 #define BINARY(op, flag)                                                                                               \
-    const med_op med_op_##op = {.name = #op, .min_in = 2, .max_in = 2, .flags = MED_OP_INPLACE | flag, .infer = infer, \
+    const med_op med_op_##op = {.name = #op, .min_in = 2, .max_in = 2, .flags = MED_OP_BY_SAMPLE | MED_OP_INPLACE | flag, .infer = infer, \
         .grad = grad_##op, .reference = reference_##op};                                                               \
     med_val med_##op(med_graph *g, med_val a, med_val b) {                                                             \
         return med_node_add(g, MED_OP_##op, (med_val[]){a, b}, 2, NULL);                                               \

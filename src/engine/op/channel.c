@@ -53,7 +53,7 @@ static void grad_mean(med_graph *g, med_val self, med_val dy, const char *wants,
     dx[0] = med_node_add(g, MED_OP_broadcast, &scaled, 1, &attr);
 }
 
-const med_op med_op_channel_mean = {.name = "channel_mean", .min_in = 1, .max_in = 1, .flags = MED_OP_PROLOGUE,
+const med_op med_op_channel_mean = {.name = "channel_mean", .min_in = 1, .max_in = 1, .flags = MED_OP_BY_SAMPLE | MED_OP_PROLOGUE,
     .infer = infer_channel, .grad = grad_mean, .reference = reference_mean};
 const med_op med_op_channel_dot = {.name = "channel_dot", .min_in = 2, .max_in = 2, .flags = MED_OP_PROLOGUE,
     .infer = infer_channel, .reference = reference_dot};

@@ -71,7 +71,8 @@ static void reference_grad_weight(const med_call *c) {
     triples(c->in[0].shape, c->out.shape.dim[2], c->in[0].f64, c->out.f64, c->in[1].f64, 2);
 }
 
-const med_op med_op_depthwise2d = {.name = "depthwise2d", .min_in = 2, .max_in = 3, .flags = MED_OP_PROLOGUE | MED_OP_EPILOGUE | MED_OP_OVERWRITE,
+const med_op med_op_depthwise2d = {.name = "depthwise2d", .min_in = 2, .max_in = 3,
+    .flags = MED_OP_BY_SAMPLE | MED_OP_PROLOGUE | MED_OP_EPILOGUE | MED_OP_OVERWRITE,
     .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_depthwise2d_grad_input = {.name = "depthwise2d_grad_input", .min_in = 2, .max_in = 2,
     .infer = infer_same, .reference = reference_grad_input};

@@ -47,9 +47,9 @@ static void reference_levels(const med_call *c) {
 }
 
 const med_op med_op_time_embedding = {.name = "time_embedding", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_time_attr),
-    .infer = infer, .reference = reference_embedding};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .reference = reference_embedding};
 const med_op med_op_noise_levels = {.name = "noise_levels", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_time_attr),
-    .infer = infer, .reference = reference_levels};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .reference = reference_levels};
 
 med_val med_time_embedding(med_graph *g, med_val u, med_diffusion d, int size) {
     med_time_attr attr = {d, size};

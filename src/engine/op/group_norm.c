@@ -137,7 +137,7 @@ static void reference_grad(const med_call *c) {
 
 const med_op med_op_merge_stats = {.name = "merge_stats", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_merge_attr),
     .infer = infer_merge, .grad = grad_none, .reference = reference_merge};
-const med_op med_op_affine_stats = {.name = "affine_stats", .min_in = 3, .max_in = 3, .infer = infer_affine,
+const med_op med_op_affine_stats = {.name = "affine_stats", .min_in = 3, .max_in = 3, .flags = MED_OP_BY_SAMPLE, .infer = infer_affine,
     .grad = grad_affine, .reference = reference_affine};
 const med_op med_op_norm_sums = {.name = "norm_sums", .min_in = 3, .max_in = 3, .infer = infer_sums, .reference = reference_sums};
 const med_op med_op_merged_norm_grad = {.name = "merged_norm_grad", .min_in = 5, .max_in = 5,

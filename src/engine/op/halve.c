@@ -23,6 +23,7 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
     if (wants[0]) dx[0] = med_upsample_nearest2x(g, med_scale_shift(g, dy, 0.25, 0), 0, 0);
 }
 
-const med_op med_op_halve = {.name = "halve", .min_in = 1, .max_in = 1, .infer = infer, .grad = grad, .reference = reference};
+const med_op med_op_halve = {.name = "halve", .min_in = 1, .max_in = 1,
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .grad = grad, .reference = reference};
 
 med_val med_halve(med_graph *g, med_val x) { return med_node_add(g, MED_OP_halve, &x, 1, NULL); }

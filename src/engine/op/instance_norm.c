@@ -78,8 +78,8 @@ static void reference_grad(const med_call *c) {
 }
 
 const med_op med_op_norm_stats = {.name = "norm_stats", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_norm_attr),
-    .infer = infer_stats, .reference = reference_stats};
-const med_op med_op_normalize = {.name = "normalize", .min_in = 2, .max_in = 2, .flags = MED_OP_INPLACE,
+    .flags = MED_OP_BY_SAMPLE, .infer = infer_stats, .reference = reference_stats};
+const med_op med_op_normalize = {.name = "normalize", .min_in = 2, .max_in = 2, .flags = MED_OP_BY_SAMPLE | MED_OP_INPLACE,
     .infer = infer_normalize, .grad = grad_normalize, .reference = reference_normalize};
 const med_op med_op_normalize_grad = {.name = "normalize_grad", .min_in = 3, .max_in = 3,
     .attr_size = sizeof(med_unary_attr), .infer = infer_normalize, .reference = reference_grad};

@@ -91,7 +91,7 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
 }
 
 const med_op med_op_layer_norm = {.name = "layer_norm", .min_in = 3, .max_in = 3, .attr_size = sizeof(med_norm_attr),
-    .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_layer_norm_grad = {.name = "layer_norm_grad", .min_in = 3, .max_in = 3, .attr_size = sizeof(med_norm_attr),
     .infer = infer_grad, .reference = reference_grad};
 const med_op med_op_layer_norm_grad_gain = {.name = "layer_norm_grad_gain", .min_in = 2, .max_in = 2,

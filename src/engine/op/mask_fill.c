@@ -21,7 +21,7 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
 }
 
 const med_op med_op_mask_fill = {.name = "mask_fill", .min_in = 2, .max_in = 2, .attr_size = sizeof(med_mask_attr),
-    .flags = MED_OP_INPLACE, .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE | MED_OP_INPLACE, .infer = infer, .grad = grad, .reference = reference};
 
 med_val med_mask_fill(med_graph *g, med_val x, med_val ref, double threshold, double fill) {
     med_mask_attr attr = {threshold, fill};

@@ -32,7 +32,7 @@ static void reference(const med_call *c) {
 }
 
 const med_op med_op_matmul = {.name = "matmul", .min_in = 2, .max_in = 2, .attr_size = sizeof(med_matmul_attr),
-    .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .grad = grad, .reference = reference};
 
 med_val med_matmul(med_graph *g, med_val a, med_val b, int trans_a, int trans_b) {
     med_matmul_attr attr = {!!trans_a, !!trans_b};

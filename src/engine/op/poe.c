@@ -54,7 +54,8 @@ static void reference_grad(const med_call *c) {
     }
 }
 
-const med_op med_op_poe = {.name = "poe", .min_in = 1, .max_in = MED_MAX_IN, .attr_size = sizeof(med_poe_attr), .infer = infer,
+const med_op med_op_poe = {.name = "poe", .min_in = 1, .max_in = MED_MAX_IN, .attr_size = sizeof(med_poe_attr),
+    .flags = MED_OP_BY_SAMPLE, .infer = infer,
     .grad = grad, .reference = reference};
 const med_op med_op_poe_grad = {.name = "poe_grad", .min_in = 3, .max_in = 3, .infer = infer, .reference = reference_grad};
 

@@ -36,7 +36,8 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
     if (wants[0]) dx[0] = med_node_add(g, MED_OP_sample_grad, (med_val[]){dy, n->in[1]}, 2, n->attr);
 }
 
-const med_op med_op_sample = {.name = "sample", .min_in = 2, .max_in = 2, .attr_size = sizeof(med_temperature_attr), .infer = infer,
+const med_op med_op_sample = {.name = "sample", .min_in = 2, .max_in = 2, .attr_size = sizeof(med_temperature_attr),
+    .flags = MED_OP_BY_SAMPLE, .infer = infer,
     .grad = grad, .reference = reference};
 const med_op med_op_sample_grad = {.name = "sample_grad", .min_in = 2, .max_in = 2, .attr_size = sizeof(med_temperature_attr),
     .infer = infer, .reference = reference_grad};

@@ -18,7 +18,7 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
 }
 
 const med_op med_op_scale_shift = {.name = "scale_shift", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_scale_shift_attr),
-    .flags = MED_OP_INPLACE, .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE | MED_OP_INPLACE, .infer = infer, .grad = grad, .reference = reference};
 
 med_val med_scale_shift(med_graph *g, med_val x, double a, double b) {
     med_scale_shift_attr attr = {a, b};

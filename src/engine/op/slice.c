@@ -91,11 +91,11 @@ static void grad_concat(med_graph *g, med_val self, med_val dy, const char *want
 }
 
 const med_op med_op_slice = {.name = "slice", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_slice_attr),
-    .infer = infer_slice, .grad = grad_slice, .reference = reference_slice};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer_slice, .grad = grad_slice, .reference = reference_slice};
 const med_op med_op_place = {.name = "place", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_slice_attr),
     .infer = infer_place, .grad = grad_place, .reference = reference_place};
 const med_op med_op_concat = {.name = "concat", .min_in = 2, .max_in = 2, .attr_size = sizeof(med_concat_attr),
-    .infer = infer_concat, .grad = grad_concat, .reference = reference_concat};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer_concat, .grad = grad_concat, .reference = reference_concat};
 
 med_val med_slice(med_graph *g, med_val x, int dim, int64_t start, int64_t size) {
     med_slice_attr attr = {dim, start, size};

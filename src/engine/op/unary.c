@@ -47,7 +47,7 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
 }
 
 const med_op med_op_unary = {.name = "unary", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_unary_attr),
-    .flags = MED_OP_INPLACE, .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE | MED_OP_INPLACE, .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_unary_grad = {.name = "unary_grad", .min_in = 2, .max_in = 2, .attr_size = sizeof(med_unary_attr),
     .flags = MED_OP_INPLACE, .infer = infer_grad, .reference = reference_grad};
 

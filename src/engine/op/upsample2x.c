@@ -58,7 +58,8 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
     if (wants[0]) dx[0] = med_node_add(g, MED_OP_upsample2x_grad, &dy, 1, NULL);
 }
 
-const med_op med_op_upsample2x = {.name = "upsample2x", .min_in = 1, .max_in = 1, .infer = infer, .grad = grad, .reference = reference};
+const med_op med_op_upsample2x = {.name = "upsample2x", .min_in = 1, .max_in = 1,
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_upsample2x_grad = {.name = "upsample2x_grad", .min_in = 1, .max_in = 1, .infer = infer_grad, .reference = reference_grad};
 
 med_val med_upsample2x(med_graph *g, med_val x) { return med_node_add(g, MED_OP_upsample2x, &x, 1, NULL); }

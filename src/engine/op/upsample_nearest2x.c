@@ -47,7 +47,7 @@ static void grad(med_graph *g, med_val self, med_val dy, const char *wants, med_
 }
 
 const med_op med_op_upsample_nearest2x = {.name = "upsample_nearest2x", .min_in = 1, .max_in = 1, .attr_size = sizeof(med_upsample_attr),
-    .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE, .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_upsample_nearest2x_grad = {.name = "upsample_nearest2x_grad", .min_in = 1, .max_in = 1,
     .attr_size = sizeof(med_upsample_attr), .infer = infer_grad, .reference = reference_grad};
 
