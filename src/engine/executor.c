@@ -1,5 +1,6 @@
 /* executor.c: calls the kernels of a plan in order; an op without a fast kernel runs its reference loop in double. */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,17 +9,24 @@
 #include "base/thread.h"
 #include "engine/plan_impl.h"
 
+/* What a call is made for. */
+typedef struct part {
+    int sample;   /* or ALL_SAMPLES */
+    size_t shift; /* of its local memory */
+    int n_beside; /* parts at the same time, this one with them: its share of the run's time */
+} part;
 enum { ALL_SAMPLES = -1 };
+static const part whole = {ALL_SAMPLES, 0, 1};
 
-static med_view view_of(const med_plan *p, med_val v, int sample) {
+static med_view view_of(const med_plan *p, med_val v, part of) {
     med_view view = {.data = NULL};
     if (v.id < 0) return view;
     view.data = med_plan_memory(p, v);
     view.shape = med_node_of(p->graph, v)->shape;
-    if (sample == ALL_SAMPLES || !p->has_samples[v.id]) return view;
-    view.shape.dim[0] = 1;
-    size_t n_bytes = (size_t)med_shape_count(view.shape) * p->item_bytes;
-    if (!p->is_local[med_plan_root(p, v.id)]) view.data = (char *)view.data + (size_t)sample * n_bytes;
+    bool is_local = p->is_local[med_plan_root(p, v.id)], is_cut = of.sample != ALL_SAMPLES && p->has_samples[v.id];
+    if (is_cut) view.shape.dim[0] = 1;
+    if (is_local) view.data = (char *)view.data + of.shift;
+    else if (is_cut) view.data = (char *)view.data + (size_t)(of.sample * med_shape_count(view.shape)) * p->item_bytes;
     return view;
 }
 
@@ -76,28 +84,48 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void execute_call(med_plan *p, int id, int sample) {
+static void execute_call(med_plan *p, int id, part of) {
     const med_node *n = med_node_of(p->graph, (med_val){id});
-    med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}, sample), .stats = view_of(p, n->pro.stats, sample),
-                  .scale = view_of(p, n->pro.scale, sample), .side = view_of(p, n->side, sample)};
-    for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i], sample);
+    med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}, of), .stats = view_of(p, n->pro.stats, of),
+                  .scale = view_of(p, n->pro.scale, of), .side = view_of(p, n->side, of)};
+    for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i], of);
     if (c.side.data && c.side.shape.rank == 3) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
     double start = p->is_profiled ? now() : 0;
     med_kernel *kernel = p->options.is_reference ? n->op->reference : p->backend->kernel[n->id];
     if (kernel) kernel(&c);
     else med_call_reference(&c);
-    if (p->is_profiled) p->seconds[id] += now() - start;
+    if (p->is_profiled) p->seconds[id] += (now() - start) / of.n_beside;
+}
+
+typedef struct branches {
+    med_plan *plan;
+    int begin;
+    atomic_int next;
+} branches;
+
+/* A thread's memory, and one branch after the other until all are taken. */
+static void slot_task(void *context, int slot) {
+    branches *b = context;
+    med_plan *p = b->plan;
+    for (int i; (i = atomic_fetch_add(&b->next, 1)) < p->n_branches;)
+        for (int c = i ? p->branch_end[i - 1] : b->begin; c < p->branch_end[i]; c++)
+            execute_call(p, p->call[c], (part){ALL_SAMPLES, (size_t)slot * p->slot_bytes, p->n_slots});
 }
 
 /* Call k, or the run that it begins; returns the last one made. */
 static int execute(med_plan *p, int k) {
     int end = p->run_end[k];
     if (end < 0) {
-        if (!(p->is_frozen[p->call[k]] && p->frozen_is_done)) execute_call(p, p->call[k], ALL_SAMPLES);
+        if (!(p->is_frozen[p->call[k]] && p->frozen_is_done)) execute_call(p, p->call[k], whole);
         return k;
     }
+    if (p->n_branches) {
+        branches b = {.plan = p, .begin = k};
+        med_parallel(p->n_slots, slot_task, &b);
+        return end;
+    }
     for (int sample = 0; sample < p->n_samples; sample++)
-        for (int c = k; c <= end; c++) execute_call(p, p->call[c], sample);
+        for (int c = k; c <= end; c++) execute_call(p, p->call[c], (part){sample, 0, 1});
     return end;
 }
 

@@ -131,29 +131,52 @@ static bool place_on_input(med_plan *p, int id, int position, int *last) {
     return false;
 }
 
-static void place_output(med_plan *p, free_list *f, int id, int position, int *last) {
+/* Of all values; of those of one branch, whose offsets begin anew. */
+typedef struct free_lists {
+    free_list all, branch;
+    size_t branch_top; /* of all branches */
+} free_lists;
+
+static free_list *list_of(const med_plan *p, free_lists *f, int root) { return p->is_local[root] && p->n_branches ? &f->branch : &f->all; }
+
+static void begin_branch(free_lists *f) {
+    if (f->branch.top > f->branch_top) f->branch_top = f->branch.top;
+    f->branch.n = 0;
+    f->branch.top = 0;
+}
+
+static void place_output(med_plan *p, free_lists *f, int id, int position, int *last) {
     if (p->is_frozen[id]) {
         place_persistent(p, id);
     } else if (!place_on_input(p, id, position, last)) {
         size_t n_bytes = med_plan_value_bytes(p, id);
-        p->place[id] = (med_place){MED_PLACE_WORKSPACE, take(f, n_bytes), n_bytes};
+        p->place[id] = (med_place){MED_PLACE_WORKSPACE, take(list_of(p, f, id), n_bytes), n_bytes};
     }
 }
 
-static void give_back_value(const med_plan *p, free_list *f, int root, int *last) {
+/* Branches at the same time have memory of their own, behind all other. */
+static void place_branches(med_plan *p, free_lists *f) {
+    begin_branch(f);
+    p->slot_bytes = f->branch_top;
+    p->n_workspace = f->all.top + (size_t)p->n_slots * p->slot_bytes;
+    for (int i = 0; i < p->n_nodes; i++)
+        if (p->is_local[i] && p->n_branches) p->place[i].offset += f->all.top;
+}
+
+static void give_back_value(const med_plan *p, free_lists *f, int root, int *last) {
     if (p->place[root].kind != MED_PLACE_WORKSPACE) return;
-    give_back(f, (block){p->place[root].offset, p->place[root].n_bytes});
+    give_back(list_of(p, f, root), (block){p->place[root].offset, p->place[root].n_bytes});
     last[root] = -2; /* once */
 }
 
 /* What call c makes, as far as it is local, or not. */
-static void place_outputs(med_plan *p, free_list *f, int c, bool is_local, int position, int *last) {
+static void place_outputs(med_plan *p, free_lists *f, int c, bool is_local, int position, int *last) {
     int id = p->call[c], side = med_node_of(p->graph, (med_val){id})->side.id;
     if (side >= 0 && p->is_local[side] == is_local) place_output(p, f, side, position, last);
     if (p->is_local[id] == is_local) place_output(p, f, id, position, last);
 }
 
-static void give_back_inputs(const med_plan *p, free_list *f, int c, int position, int *last) {
+static void give_back_inputs(const med_plan *p, free_lists *f, int c, int position, int *last) {
     int in[MED_MAX_IN + 2];
     for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
         int root = med_plan_root(p, in[k]);
@@ -169,14 +192,15 @@ void med_plan_layout(med_plan *p) {
         else if (n->id == MED_OP_fill || (p->options.is_reference && (n->op->flags & MED_OP_LEAF))) place_persistent(p, i);
         else if (n->op->flags & MED_OP_LEAF) p->place[i] = (med_place){MED_PLACE_BOUND, 0, 0};
     }
-    free_list f = {0};
-    int *last = last_uses(p), next = 0, begin = 0;
+    free_lists f = {.branch_top = 0};
+    int *last = last_uses(p), next = 0, begin = 0, branch = 0;
     for (int c = 0; c < p->n_calls; c++) {
         int end = p->run_end[c] < 0 ? c : p->run_end[c];
         if (c == 0 || p->run_end[c] < 0 || p->run_end[c - 1] != end) {
             begin = c;
             for (int k = begin; k <= end; k++) place_outputs(p, &f, k, false, c, last);
         }
+        if (branch < p->n_branches && c == p->branch_end[branch]) begin_branch(&f), branch++;
         place_outputs(p, &f, c, true, c, last);
         for (int k = c == end ? begin : c; k <= c; k++) give_back_inputs(p, &f, k, c, last);
         if (last[p->call[c]] == -1) give_back_value(p, &f, p->call[c], last); /* written, never read */
@@ -185,7 +209,8 @@ void med_plan_layout(med_plan *p) {
             if (last[root] == p->n_calls + 1 + next) give_back_value(p, &f, root, last);
         }
     }
-    p->n_workspace = f.top;
-    free(f.item);
+    place_branches(p, &f);
+    free(f.all.item);
+    free(f.branch.item);
     free(last);
 }

@@ -14,8 +14,7 @@ static int by_turn(const void *a, const void *b) {
     return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->position > y->position) - (x->position < y->position);
 }
 
-/* Sorts calls by key[position]; equal ones stay as they are. */
-static void order_by(med_plan *p, const int *key) {
+void med_plan_order_by(med_plan *p, const int *key) {
     turn *turns = med_alloc((size_t)p->n_calls * sizeof *turns);
     int *call = med_alloc((size_t)p->n_calls * sizeof *call);
     for (int c = 0; c < p->n_calls; c++) turns[c] = (turn){key[c], c};
@@ -36,7 +35,7 @@ static void sort_by_last_leaf(med_plan *p) {
         for (int k = med_plan_inputs(n, in); k--;) last[i] = last[in[k]] > last[i] ? last[in[k]] : last[i];
     }
     for (int c = 0; c < p->n_calls; c++) key[c] = last[p->call[c]];
-    order_by(p, key);
+    med_plan_order_by(p, key);
     free(last);
     free(key);
 }
@@ -67,7 +66,7 @@ static void let_some_wait(med_plan *p) {
             if (key[c] < first[root]) first[root] = key[c];
         }
     }
-    order_by(p, key);
+    med_plan_order_by(p, key);
     free(first);
     free(key);
 }
@@ -106,7 +105,7 @@ static void place_hand_overs(med_plan *p) {
 static void put_frozen_first(med_plan *p) {
     int *key = med_alloc((size_t)p->n_calls * sizeof *key);
     for (int c = 0; c < p->n_calls; c++) key[c] = !p->is_frozen[p->call[c]];
-    order_by(p, key);
+    med_plan_order_by(p, key);
     free(key);
 }
 

@@ -147,6 +147,7 @@ void med_plan_free(med_plan *p) {
     free(p->call);
     free(p->hand_over);
     free(p->run_end);
+    free(p->branch_end);
     free(p->has_samples);
     free(p->is_local);
     free(p->place);

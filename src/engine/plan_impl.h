@@ -1,4 +1,4 @@
-/* plan_impl.h: the inside of a plan, shared by plan.c (what runs), order.c (when), samples.c (for which samples), layout.c (where it
+/* plan_impl.h: the inside of a plan, shared by plan.c (what runs), order.c (when), runs.c (part by part), layout.c (where it
  * lies), executor.c (running). */
 #ifndef MED_ENGINE_PLAN_IMPL_H
 #define MED_ENGINE_PLAN_IMPL_H
@@ -42,8 +42,11 @@ struct med_plan {
     med_hand_over *hand_over; /* in their order */
     int n_hand_overs;
     int64_t n_samples;      /* 1: every call has all there are */
-    int *run_end;           /* per call: the last of the run that is made sample by sample; -1: not in a run */
-    char *has_samples, *is_local; /* per node: dim 0 is samples; has the memory of one of them */
+    int *run_end;           /* per call: the last of the run that is made part by part; -1: not in a run */
+    int n_branches, *branch_end; /* of the one run that is made branch by branch: where each ends */
+    char *has_samples, *is_local; /* per node: dim 0 is samples; has the memory of one part of a run */
+    int n_slots;            /* branches at the same time */
+    size_t slot_bytes;      /* from the local memory of one of them to the next's */
     med_place *place;       /* per node */
     const float **bound;    /* per node: leaves */
     char *persistent;
@@ -56,7 +59,9 @@ struct med_plan {
 
 /* Puts call[] into order and fills hand_over[]. */
 void med_plan_order(med_plan *plan);
-/* Fills run_end[], has_samples[], is_local[]. */
+/* Sorts calls by key[position]; equal ones stay as they are. */
+void med_plan_order_by(med_plan *plan, const int *key);
+/* Fills run_end[], branch_end[], has_samples[], is_local[]; may change call[]. */
 void med_plan_find_runs(med_plan *plan);
 /* Fills place[], n_persistent, n_workspace. */
 void med_plan_layout(med_plan *plan);

@@ -18,6 +18,7 @@ typedef enum med_switch {
     MED_SWITCH_RECOMPUTE,  /* cheap values are computed again on the way back instead of being kept */
     MED_SWITCH_SIDES,      /* statistics and means are written by the op whose output they are of */
     MED_SWITCH_GROUPS,     /* slices of a volume are computed in groups, together where planes are small */
+    MED_SWITCH_BRANCHES,   /* what only one output needs is computed by one thread, outputs beside each other */
     MED_N_SWITCHES
 } med_switch;
 

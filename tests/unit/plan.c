@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/thread.h"
 #include "engine/plan.h"
 #include "engine/switches.h"
 
@@ -155,6 +156,61 @@ static void samples_have_the_bits_that_they_have_alone(void **state) {
     assert_true(n_bytes[3] == n_bytes[0]);
     run_samples(1, 1, 0, alone);
     assert_true(memcmp(alone, together, sizeof alone) != 0);
+}
+
+/* ---- branches ---- */
+
+enum { MAX_HEADS = 5, HEAD = EDGE * EDGE };
+
+/* Some images of one trunk; every second one is wanted with what it is made from. */
+static size_t run_heads(int n_heads, int n_threads, int n_threads_later, const char *is_on, float *y) {
+    static float x[SAMPLE], w[CHANNELS * CHANNELS * 9];
+    for (int i = 0; i < SAMPLE; i++) x[i] = (float)sin(0.37 * i + 0.001 * i * (i % 13));
+    for (int i = 0; i < CHANNELS * CHANNELS * 9; i++) w[i] = (float)(i % 17 - 8) / 64;
+    char pair[32];
+    snprintf(pair, sizeof pair, "plan.branches=%s", is_on);
+    assert_int_equal(med_switch_set(pair), MED_OK);
+    med_threads_set(n_threads);
+    const med_conv_attr same = {3, 1, 1, MED_PAD_ZERO};
+    med_graph *g = med_graph_create();
+    med_val in = med_input(g, "x", med_shape_4(1, CHANNELS, EDGE, EDGE)), out[MAX_HEADS], weights[2];
+    weights[0] = med_param(g, "w0", med_shape_4(CHANNELS, CHANNELS, 3, 3));
+    weights[1] = med_param(g, "w1", med_shape_4(1, CHANNELS, 3, 3));
+    med_val trunk = med_silu(g, med_instance_norm(g, med_conv2d(g, in, weights[0], MED_NONE, same), 1e-5));
+    for (int i = 0; i < n_heads; i++) {
+        med_val h = med_scale_shift(g, trunk, 1, i);
+        for (int k = 0; k < 3; k++) h = med_add(g, med_relu(g, med_instance_norm(g, med_conv2d(g, h, weights[0], MED_NONE, same), 1e-5)), h);
+        out[i] = med_tanh(g, med_conv2d(g, h, weights[1], MED_NONE, same));
+        med_output(g, out[i]);
+        if (i % 2) med_output(g, h);
+    }
+    med_plan *p = plan_of(g, (med_plan_options){.is_frozen = true});
+    for (int i = 0; i < 2; i++) med_plan_bind(p, weights[i], w);
+    med_plan_bind(p, in, x);
+    med_threads_set(n_threads_later);
+    for (int round = 0; round < 2; round++) assert_int_equal(med_plan_run(p), MED_OK);
+    for (int i = 0; i < n_heads; i++) med_plan_read(p, out[i], y + i * HEAD);
+    size_t n_bytes = med_plan_bytes(p);
+    med_plan_free(p);
+    med_graph_free(g);
+    med_threads_set(0);
+    return n_bytes;
+}
+
+static void branches_keep_every_bit(void **state) {
+    (void)state;
+    static float together[MAX_HEADS * HEAD], apart[MAX_HEADS * HEAD];
+    static const int threads[][2] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {2, 1}, {2, 4}, {4, 2}, {8, 8}};
+    for (int n = 1; n <= MAX_HEADS; n++) {
+        size_t n_bytes = run_heads(n, 2, 2, "off", apart);
+        for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+            size_t n_more = run_heads(n, threads[t][0], threads[t][1], "on", together);
+            assert_memory_equal(apart, together, (size_t)(n * HEAD) * sizeof(float));
+            bool has_branches = threads[t][0] > 1 && n >= 2 * threads[t][0]; /* every second head is two outputs */
+            if (has_branches) assert_true(n_more > n_bytes);
+        }
+    }
+    assert_int_equal(med_switch_set("plan.branches=on"), MED_OK);
 }
 
 /* ---- values for a sink ---- */
@@ -311,6 +367,7 @@ int main(void) {
         cmocka_unit_test(frozen_values_are_computed_once),
         cmocka_unit_test(two_plans_share_a_workspace),
         cmocka_unit_test(samples_have_the_bits_that_they_have_alone),
+        cmocka_unit_test(branches_keep_every_bit),
         cmocka_unit_test(a_gradient_is_handed_over_when_nobody_reads_its_parameter),
         cmocka_unit_test(gradients_of_a_shared_weight_wait_for_each_other),
         cmocka_unit_test(cheap_values_are_computed_again),
