@@ -122,7 +122,7 @@ static med_node *new_node(med_graph *g, med_op_id id, const med_val *in, int n_i
     }
     n->name = name;
     n->pro = (med_prologue){.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none};
-    n->side = MED_NONE;
+    n->side = n->residual = MED_NONE;
     return n;
 }
 

@@ -75,6 +75,7 @@ int med_plan_inputs(const med_node *n, int *list) {
     for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i].id;
     if (n->pro.stats.id >= 0) list[k++] = n->pro.stats.id;
     if (n->pro.scale.id >= 0) list[k++] = n->pro.scale.id;
+    if (n->residual.id >= 0) list[k++] = n->residual.id;
     return k;
 }
 
@@ -84,7 +85,7 @@ static int until(const med_plan *p, int root, int c) { return p->run_end[c] >= 0
 /* Last position in the running order that reads each root; n_calls = never given back (outputs); above it: given back after
  * hand-over last - n_calls - 1. */
 static int *last_uses(const med_plan *p) {
-    int *last = med_alloc((size_t)p->n_nodes * sizeof(int)), in[MED_MAX_IN + 2];
+    int *last = med_alloc((size_t)p->n_nodes * sizeof(int)), in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) last[i] = -1;
     for (int c = 0; c < p->n_calls; c++)
         for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
@@ -177,7 +178,7 @@ static void place_outputs(med_plan *p, free_lists *f, int c, bool is_local, int 
 }
 
 static void give_back_inputs(const med_plan *p, free_lists *f, int c, int position, int *last) {
-    int in[MED_MAX_IN + 2];
+    int in[MED_MAX_READ];
     for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
         int root = med_plan_root(p, in[k]);
         if (last[root] == position) give_back_value(p, f, root, last);

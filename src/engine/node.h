@@ -24,7 +24,7 @@ typedef enum med_unary_kind {
     MED_UNARY_none = MED_N_UNARY /* identity, where a kind is optional */
 } med_unary_kind;
 
-enum { MED_MAX_IN = 18 };
+enum { MED_MAX_IN = 18, MED_MAX_READ = MED_MAX_IN + 3 /* with prologue and residual */ };
 
 typedef struct med_op med_op;
 
@@ -56,6 +56,7 @@ typedef struct med_node {
     med_prologue pro;
     med_epilogue epi;
     bool is_again; /* made once more for the way back: not merged with the first, made when it is needed */
+    med_val residual; /* of the output's shape, added to it (set by a rewrite), or none */
     med_val side;  /* norm_stats or channel_mean of the output that this node's kernel also writes, or none */
 } med_node;
 
@@ -71,6 +72,7 @@ typedef struct med_call {
     int n_in;
     med_view in[MED_MAX_IN];
     med_view stats, scale; /* the prologue's, data NULL when none */
+    med_view residual;     /* data NULL when none */
     med_view out, side;
     double side_eps;       /* of the norm_stats node behind `side`; a channel_mean's side has rank 4 and no eps */
 } med_call;
@@ -85,6 +87,7 @@ enum {
     MED_OP_EPILOGUE = 16, /* the same with node->epi */
     MED_OP_OVERWRITE = 32, /* a fast kernel (not the reference loop) may write over input 0 of the output's shape */
     MED_OP_BY_SAMPLE = 64, /* where dim 0 is samples: one of the output depends on the same one of the inputs only */
+    MED_OP_RESIDUAL = 128, /* kernels of 1x1 convolutions honour node->residual (for the reference loop, the executor does) */
 };
 
 struct med_op {

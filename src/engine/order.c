@@ -28,7 +28,7 @@ void med_plan_order_by(med_plan *p, const int *key) {
 /* What does not depend on a later input or parameter runs before what does: so the gradients of one pass of a training step free its
  * activations before the next pass makes its own. */
 static void sort_by_last_leaf(med_plan *p) {
-    int *last = med_alloc((size_t)p->n_nodes * sizeof *last), *key = med_alloc((size_t)p->n_calls * sizeof *key), in[MED_MAX_IN + 2];
+    int *last = med_alloc((size_t)p->n_nodes * sizeof *last), *key = med_alloc((size_t)p->n_calls * sizeof *key), in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         last[i] = n->id == MED_OP_input || n->id == MED_OP_param ? i : 0;
@@ -42,7 +42,7 @@ static void sort_by_last_leaf(med_plan *p) {
 
 /* Whether its outputs take more memory than what it reads, leaves aside. */
 static bool grows(const med_plan *p, const med_node *n, int id) {
-    int in[MED_MAX_IN + 2];
+    int in[MED_MAX_READ];
     size_t read = 0, written = med_plan_value_bytes(p, id) + (n->side.id >= 0 ? med_plan_value_bytes(p, n->side.id) : 0);
     for (int k = med_plan_inputs(n, in); k--;) {
         int root = med_plan_root(p, in[k]);
@@ -54,7 +54,7 @@ static bool grows(const med_plan *p, const med_node *n, int id) {
 /* What is larger than its inputs waits for its first user (the first of several gradients of a shared weight, say, for the second), and
  * so does what is computed again. From the last call to the first, as users may wait themselves; equal keys keep makers before users. */
 static void let_some_wait(med_plan *p) {
-    int *first = med_alloc((size_t)p->n_nodes * sizeof *first), *key = med_alloc((size_t)p->n_calls * sizeof *key), in[MED_MAX_IN + 2];
+    int *first = med_alloc((size_t)p->n_nodes * sizeof *first), *key = med_alloc((size_t)p->n_calls * sizeof *key), in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) first[i] = p->n_calls;
     for (int c = p->n_calls - 1; c >= 0; c--) {
         const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
@@ -78,7 +78,7 @@ static int by_place(const void *a, const void *b) {
 
 /* After the call that makes it, the last reader of its parameter, and everything that is kept. */
 static void place_hand_overs(med_plan *p) {
-    int *made = med_alloc((size_t)p->n_nodes * sizeof *made), *read = med_alloc((size_t)p->n_nodes * sizeof *read), in[MED_MAX_IN + 2], kept = 0;
+    int *made = med_alloc((size_t)p->n_nodes * sizeof *made), *read = med_alloc((size_t)p->n_nodes * sizeof *read), in[MED_MAX_READ], kept = 0;
     for (int c = 0; c < p->n_calls; c++) {
         const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
         made[p->call[c]] = c;

@@ -37,7 +37,7 @@ static med_status reserve(med_workspace *w, size_t n_bytes) {
 }
 
 static void mark_live(med_plan *p) {
-    int in[MED_MAX_IN + 2];
+    int in[MED_MAX_READ];
     for (int i = 0; i < med_graph_n_outputs(p->graph); i++) p->live[med_graph_output(p->graph, i).id] = 1;
     for (int i = p->n_nodes - 1; i >= 0; i--) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
@@ -105,6 +105,7 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
         if (med_switch_is_on(MED_SWITCH_BIASES)) med_rewrite_biases(g);
         if (med_switch_is_on(MED_SWITCH_NORM_GRADS)) med_rewrite_norm_grads(g);
         if (med_switch_is_on(MED_SWITCH_EPILOGUES)) med_rewrite_epilogues(g);
+        if (med_switch_is_on(MED_SWITCH_RESIDUALS)) med_rewrite_residuals(g);
         if (med_switch_is_on(MED_SWITCH_PROLOGUES)) med_rewrite_prologues(g);
     }
     med_plan *p = med_alloc(sizeof *p);

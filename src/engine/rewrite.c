@@ -15,6 +15,7 @@ static int node_inputs(const med_node *n, med_val *list) {
     for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i];
     if (n->pro.stats.id >= 0) list[k++] = n->pro.stats;
     if (n->pro.scale.id >= 0) list[k++] = n->pro.scale;
+    if (n->residual.id >= 0) list[k++] = n->residual;
     return k;
 }
 
@@ -24,7 +25,7 @@ static char *mark_live(const med_graph *g) {
     for (int i = 0; i < med_graph_n_outputs(g); i++) live[med_graph_output(g, i).id] = 1;
     for (int i = n - 1; i >= 0; i--) {
         if (!live[i]) continue;
-        med_val in[MED_MAX_IN + 2];
+        med_val in[MED_MAX_READ];
         int k = node_inputs(med_node_of(g, (med_val){i}), in);
         while (k--) live[in[k].id] = 1;
     }
@@ -36,7 +37,7 @@ static uses find_uses(const med_graph *g, int all) {
     int n = med_graph_n_nodes(g);
     char *live = mark_live(g);
     uses u = {med_alloc((size_t)(n + 2) * sizeof(int)), NULL};
-    med_val in[MED_MAX_IN + 2];
+    med_val in[MED_MAX_READ];
     for (int i = 0; i < n; i++)
         if (all || live[i])
             for (int k = node_inputs(med_node_of(g, (med_val){i}), in); k--;) u.first[in[k].id + 2]++;
@@ -85,7 +86,7 @@ void med_rewrite_common(med_graph *g) {
         med_node *node = med_node_mutable(g, (med_val){i});
         same[i] = i;
         for (int k = 0; k < node->n_in; k++) node->in[k].id = same[node->in[k].id];
-        if (node->id == MED_OP_input || node->id == MED_OP_param || node->is_again || node->pro.stats.id >= 0 || node->pro.scale.id >= 0 || node->epi.is_on) continue;
+        if (node->id == MED_OP_input || node->id == MED_OP_param || node->is_again || node->pro.stats.id >= 0 || node->pro.scale.id >= 0 || node->epi.is_on || node->residual.id >= 0) continue;
         int at = (int)(hash_of(node) & (uint64_t)(size - 1));
         while (table[at] && !is_alike(med_node_of(g, (med_val){table[at] - 1}), node)) at = (at + 1) & (size - 1);
         if (table[at]) same[i] = table[at] - 1;
@@ -150,23 +151,32 @@ static int activation_behind_norm(const med_graph *g, const uses *u, int i) {
     return act >= 0 && at(g, act)->id == MED_OP_unary ? act : -1;
 }
 
+static int is_output(const uses *u, int v) {
+    int is = 0;
+    for (int k = u->first[v]; k < u->first[v + 1]; k++) is |= u->user[k] < 0;
+    return is;
+}
+
+/* Users of v read `by` instead. */
+static void replace(med_graph *g, const uses *u, int v, int by) {
+    for (int k = u->first[v]; k < u->first[v + 1]; k++) {
+        med_node *user = med_node_mutable(g, (med_val){u->user[k]});
+        for (int j = 0; j < user->n_in; j++)
+            if (user->in[j].id == v) user->in[j].id = by;
+    }
+}
+
 void med_rewrite_epilogues(med_graph *g) {
     uses u = find_uses(g, 0);
     for (int i = 0; i < med_graph_n_nodes(g); i++) {
         med_node *n = med_node_mutable(g, (med_val){i});
         if (!(n->op->flags & MED_OP_EPILOGUE) || n->epi.is_on) continue;
-        int act = activation_behind_norm(g, &u, i), is_output = 0;
-        if (act < 0) continue;
-        for (int k = u.first[act]; k < u.first[act + 1]; k++) is_output |= u.user[k] < 0;
-        if (is_output) continue;
+        int act = activation_behind_norm(g, &u, i);
+        if (act < 0 || is_output(&u, act)) continue;
         const med_unary_attr *a = at(g, act)->attr;
         const med_norm_attr *norm = at(g, u.user[u.first[i]])->attr;
         n->epi = (med_epilogue){.is_on = true, .eps = norm->eps, .act = a->kind, .param = a->param};
-        for (int k = u.first[act]; k < u.first[act + 1]; k++) {
-            med_node *user = med_node_mutable(g, (med_val){u.user[k]});
-            for (int j = 0; j < user->n_in; j++)
-                if (user->in[j].id == act) user->in[j] = (med_val){i};
-        }
+        replace(g, &u, act, i);
     }
     free_uses(u);
 }
@@ -200,6 +210,32 @@ static int match_prologue(const med_graph *g, med_val v, med_prologue *pro, med_
     return x->id != v.id;
 }
 
+/* Input k of the sum `add` is a 1x1 convolution for nobody else, and the other one is there before it, as it is. */
+static int adds_to_pointwise(const med_graph *g, const uses *u, const med_node *add, int k) {
+    const med_node *conv = at(g, add->in[k].id);
+    med_prologue unused;
+    med_val x, other = add->in[!k];
+    if (!(conv->op->flags & MED_OP_RESIDUAL) || ((const med_conv_attr *)conv->attr)->kernel != 1 || conv->residual.id >= 0 || conv->is_again) return 0;
+    return u->first[add->in[k].id + 1] - u->first[add->in[k].id] == 1 && other.id < add->in[k].id && med_shape_equal(at(g, other.id)->shape, add->shape) &&
+           med_shape_equal(conv->shape, add->shape) && !match_prologue(g, other, &unused, &x);
+}
+
+void med_rewrite_residuals(med_graph *g) {
+    uses u = find_uses(g, 0);
+    for (int i = 0; i < med_graph_n_nodes(g); i++) {
+        const med_node *add = at(g, i);
+        if (add->id != MED_OP_add || u.first[i] == u.first[i + 1] || is_output(&u, i)) continue;
+        int k = adds_to_pointwise(g, &u, add, 0) ? 0 : 1;
+        if (!adds_to_pointwise(g, &u, add, k)) continue;
+        int conv = add->in[k].id;
+        med_node_mutable(g, add->in[k])->residual = add->in[!k];
+        replace(g, &u, i, conv);
+        free_uses(u);
+        u = find_uses(g, 0);
+    }
+    free_uses(u);
+}
+
 static int reads_through(const med_graph *g, int user, int v) {
     if (user < 0) return 0;
     const med_node *n = at(g, user);
@@ -207,7 +243,7 @@ static int reads_through(const med_graph *g, int user, int v) {
     if (n->id == MED_OP_add && !med_shape_equal(med_val_shape(g, n->in[1]), n->shape)) return 0;
     for (int k = 1; k < n->n_in; k++)
         if (n->in[k].id == v) return 0;
-    return 1;
+    return n->residual.id != v;
 }
 
 /* Later nodes first: once a scale is absorbed, the activation below it loses its only other user. */

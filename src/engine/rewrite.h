@@ -12,6 +12,8 @@ void med_rewrite_biases(med_graph *g);
 void med_rewrite_norm_grads(med_graph *g);
 /* act(normalize(y)) behind an op that has whole planes at hand, y needed by nobody else: never stored. */
 void med_rewrite_epilogues(med_graph *g);
+/* A sum behind a 1x1 convolution whose output nobody else needs: added where it is written. Before med_rewrite_prologues. */
+void med_rewrite_residuals(med_graph *g);
 /* act(normalize(x)) * scale in front of an op that reads through a prologue: never stored. */
 void med_rewrite_prologues(med_graph *g);
 

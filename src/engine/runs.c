@@ -21,7 +21,7 @@ static int64_t count_samples(const med_plan *p) {
 }
 
 static void mark_samples(med_plan *p) {
-    int in[MED_MAX_IN + 2];
+    int in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         p->has_samples[i] = n->id == MED_OP_input || (n->id == MED_OP_fill && n->shape.rank && n->shape.dim[0] == p->n_samples);
@@ -46,7 +46,7 @@ static bool is_separable(const med_plan *p, int id) {
     const med_node *n = med_node_of(p->graph, (med_val){id});
     if (!(n->op->flags & MED_OP_BY_SAMPLE) || p->is_frozen[id] || is_along_samples(n) || !p->has_samples[id] || !has_own(p, id)) return false;
     if (n->id == MED_OP_matmul && p->has_samples[n->in[1].id]) return false;
-    int in[MED_MAX_IN + 2];
+    int in[MED_MAX_READ];
     for (int k = med_plan_inputs(n, in); k--;)
         if (p->has_samples[in[k]] && !has_own(p, in[k])) return false;
     return true;
@@ -56,7 +56,7 @@ static bool is_separable(const med_plan *p, int id) {
 static char *find_big(const med_plan *p) {
     char *is_big = med_alloc((size_t)p->n_nodes);
     int64_t *plane = med_alloc((size_t)p->n_nodes * sizeof *plane);
-    int in[MED_MAX_IN + 2];
+    int in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         int64_t own = n->shape.rank == 4 ? n->shape.dim[2] * n->shape.dim[3] : 1, read = 0;
@@ -71,7 +71,7 @@ static char *find_big(const med_plan *p) {
 
 /* Local: made and read within one run. */
 static void find_local(med_plan *p) {
-    int *made = med_alloc((size_t)p->n_nodes * sizeof *made), in[MED_MAX_IN + 2];
+    int *made = med_alloc((size_t)p->n_nodes * sizeof *made), in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) made[i] = -1;
     for (int c = 0; c < p->n_calls; c++) {
         const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
@@ -106,7 +106,7 @@ static int join(int a, int b) { return a == NOBODY || a == b ? b : b == NOBODY ?
 
 /* Per call: the only output that needs it, or SEVERAL. */
 static int *find_owners(const med_plan *p) {
-    int *of_value = med_alloc((size_t)p->n_nodes * sizeof *of_value), *of_call = med_alloc((size_t)p->n_calls * sizeof *of_call), in[MED_MAX_IN + 2];
+    int *of_value = med_alloc((size_t)p->n_nodes * sizeof *of_value), *of_call = med_alloc((size_t)p->n_calls * sizeof *of_call), in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) of_value[i] = NOBODY;
     for (int i = 0; i < med_graph_n_outputs(p->graph); i++) {
         int *of = &of_value[med_plan_root(p, med_graph_output(p->graph, i).id)];

@@ -14,6 +14,7 @@ typedef enum med_switch {
     MED_SWITCH_BIASES,     /* biases that only a norm sees are dropped */
     MED_SWITCH_NORM_GRADS, /* an activation's gradient joins its norm's */
     MED_SWITCH_EPILOGUES,  /* norm and activation behind a depthwise convolution are applied to the plane at hand */
+    MED_SWITCH_RESIDUALS,  /* what is added to a 1x1 convolution is added where it writes */
     MED_SWITCH_PROLOGUES,  /* norm, activation, scale in front of an op are applied while reading */
     MED_SWITCH_RECOMPUTE,  /* cheap values are computed again on the way back instead of being kept */
     MED_SWITCH_SIDES,      /* statistics and means are written by the op whose output they are of */

@@ -229,6 +229,7 @@ static void check_kernels(const op_case *c, bool with_gradients, bool fused) {
         med_rewrite_biases(b.graph);
         med_rewrite_norm_grads(b.graph);
         med_rewrite_epilogues(b.graph);
+        med_rewrite_residuals(b.graph);
         med_rewrite_prologues(b.graph);
     }
     int n_nodes = med_graph_n_nodes(b.graph);
@@ -245,6 +246,7 @@ static void check_kernels(const op_case *c, bool with_gradients, bool fused) {
         for (int k = 0; k < n->n_in; k++) call.in[k] = value[n->in[k].id];
         if (n->pro.stats.id >= 0) call.stats = value[n->pro.stats.id];
         if (n->pro.scale.id >= 0) call.scale = value[n->pro.scale.id];
+        if (n->residual.id >= 0) call.residual = value[n->residual.id];
         med_call_reference(&call);
         if (backend->kernel[n->id]) check_kernel(backend, c->name, &call, value[i].f32);
     }

@@ -9,7 +9,7 @@
 #include "engine/backend.h"
 
 enum { GUARD = 37, MAX_CASE_IN = 4 }; /* GUARD odd: outputs are not aligned to vectors */
-enum { STATS = 1, SCALE = 2, SIDE = 4, POSITIVE = 8 /* inputs in (0.1, 2) */ };
+enum { STATS = 1, SCALE = 2, SIDE = 4, POSITIVE = 8 /* inputs in (0.1, 2) */, RESIDUAL = 16 };
 
 typedef struct kernel_case {
     med_op_id op;
@@ -66,7 +66,7 @@ static void check_close(const float *got, const float *wanted, int64_t n, double
 typedef struct prepared {
     med_node node;
     med_call call;
-    float *in[MAX_CASE_IN], *stats, *scale, *side;
+    float *in[MAX_CASE_IN], *stats, *scale, *residual, *side;
     char what[256];
 } prepared;
 
@@ -90,6 +90,10 @@ static void prepare(const kernel_case *k, prepared *p) {
         p->scale = random_floats(planes, 1, 21);
         p->call.scale = (med_view){.f32 = p->scale, .shape = med_shape_4(k->in[0].dim[0], k->in[0].dim[1], 1, 1)};
     }
+    if (k->flags & RESIDUAL) {
+        p->residual = random_floats(med_shape_count(p->node.shape), 0, 23);
+        p->call.residual = (med_view){.f32 = p->residual, .shape = p->node.shape};
+    }
     if (k->flags & SIDE) {
         p->side = random_floats(2 * p->node.shape.dim[0] * p->node.shape.dim[1], 0, 22);
         p->call.side = (med_view){.f32 = p->side, .shape = med_shape_3(p->node.shape.dim[0], p->node.shape.dim[1], 2)};
@@ -103,6 +107,7 @@ static void release(prepared *p) {
     for (int i = 0; i < MAX_CASE_IN; i++) free(p->in[i]);
     free(p->stats);
     free(p->scale);
+    free(p->residual);
     free(p->side);
 }
 
@@ -185,6 +190,7 @@ static void check_samples(const kernel_case *k) {
         for (int64_t s = 0; s < n_samples; s++) {
             med_call call = p.call;
             call.in[0] = view_of_sample(p.call.in[0], s);
+            if (k->flags & RESIDUAL) call.residual = view_of_sample(p.call.residual, s);
             if (k->flags & STATS) call.stats = view_of_sample(p.call.stats, s);
             call.out = view_of_sample(p.call.out, s);
             call.out.f32 = one;
@@ -212,7 +218,7 @@ static void samples(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         med_conv_attr a = {rows[i].kernel, rows[i].stride, (rows[i].kernel - 1) / 2, MED_PAD_ZERO};
         med_shape x = med_shape_4(4, rows[i].channels, rows[i].side, rows[i].side), w = med_shape_4(rows[i].outputs, rows[i].channels, a.kernel, a.kernel);
-        check_samples(&(kernel_case){MED_OP_conv2d, &a, 2, {x, w}, (i % 2 ? 0 : STATS) | SIDE, i % 2 ? MED_UNARY_none : MED_UNARY_silu});
+        check_samples(&(kernel_case){MED_OP_conv2d, &a, 2, {x, w}, (i % 2 ? 0 : STATS) | SIDE | (a.kernel == 1 ? RESIDUAL : 0), i % 2 ? MED_UNARY_none : MED_UNARY_silu});
     }
     med_matmul_attr t = {0, 1};
     check_samples(&(kernel_case){MED_OP_matmul, &t, 2, {med_shape_2(4, 1152), med_shape_2(512, 1152)}, 0, MED_UNARY_none});
@@ -253,6 +259,7 @@ static void check_conv2d(med_conv_attr a, med_shape x, int outputs, int variant)
     static const med_unary_kind acts[] = {MED_UNARY_none, MED_UNARY_silu, MED_UNARY_relu, MED_UNARY_leaky_relu};
     med_shape w = med_shape_4(outputs, x.dim[1], a.kernel, a.kernel);
     check_case(&(kernel_case){MED_OP_conv2d, &a, 2 + variant % 2, {x, w, med_shape_1(outputs)}, variant % 3 ? SIDE : 0, MED_UNARY_none});
+    if (a.kernel == 1) check_case(&(kernel_case){MED_OP_conv2d, &a, 3, {x, w, med_shape_1(outputs)}, RESIDUAL | SIDE, MED_UNARY_none});
     check_case(&(kernel_case){MED_OP_conv2d, &a, 2, {x, w}, (variant % 2 ? STATS : 0) | (variant % 3 ? SCALE : 0), acts[variant % 4]});
 }
 static void check_conv2d_grad_input(med_conv_attr a, med_shape x, int outputs, int variant) {

@@ -117,6 +117,7 @@ typedef struct conv_job {
     const float *w;
     weight_order order;
     const float *bias;    /* [outputs] or NULL */
+    const float *residual; /* added to y, as contiguous; of 1x1 convolutions, or NULL */
     float *y;
     int64_t y_sample, y_channel, y_row;
     int y_col;
@@ -148,6 +149,7 @@ void ISA(conv_pack_rows)(const float *w, int64_t row, int n, float *to);
 
 /* Partial sums [n][outputs][strips][2] of a job with a side, NULL without; finishing writes the side and frees them. */
 double *ISA(conv_parts_create)(const conv_job *job, int n_strips);
+/* Whole rows of an output are written: adds the residual and sums them up. */
 void ISA(conv_parts_add)(const conv_job *job, double *parts, int n_strips, int sample, int output, int strip, int row, int rows);
 void ISA(conv_parts_finish)(const conv_job *job, double *parts, int n_strips);
 

@@ -13,7 +13,7 @@ void ISA(conv2d)(const med_call *call) {
         .w = call->in[1].f32, .order = {.output = (int64_t)inputs * taps, .input = taps},
         .bias = call->n_in > 2 ? call->in[2].f32 : NULL,
         .y = call->out.f32, .y_sample = outputs * y.dim[2] * y.dim[3], .y_channel = y.dim[2] * y.dim[3],
-        .y_row = y.dim[3], .y_col = 1, .side = call->side, .eps = call->side_eps,
+        .y_row = y.dim[3], .y_col = 1, .residual = call->residual.f32, .side = call->side, .eps = call->side_eps,
     };
     for (int t = 0; t < taps; t++) job.order.tap[t] = t;
     ISA(conv_run)(&job);

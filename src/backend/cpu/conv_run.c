@@ -66,9 +66,12 @@ double *ISA(conv_parts_create)(const conv_job *job, int n_strips) {
 }
 
 void ISA(conv_parts_add)(const conv_job *job, double *parts, int n_strips, int sample, int output, int strip, int row, int rows) {
-    if (!parts) return;
-    const float *y = job->y + sample * job->y_sample + output * job->y_channel + row * job->y_row;
-    ISA(stats_part)(y, (int64_t)rows * job->g.wo, parts + (((int64_t)sample * job->outputs + output) * n_strips + strip) * 2);
+    int64_t first = sample * job->y_sample + output * job->y_channel + row * job->y_row, n = (int64_t)rows * job->g.wo;
+    float *y = job->y + first;
+    static const channel_reader as_it_is = {.act = MED_UNARY_none, .rstd = 1, .scale = 1, .is_plain = 1};
+    double unused[2], *part = parts ? parts + (((int64_t)sample * job->outputs + output) * n_strips + strip) * 2 : unused;
+    if (job->residual) ISA(read_plane)(&as_it_is, y, job->residual + first, y, n, part);
+    else if (parts) ISA(stats_part)(y, n, part);
 }
 
 void ISA(conv_parts_finish)(const conv_job *job, double *parts, int n_strips) {
