@@ -298,6 +298,27 @@ med_val med_net_image(med_graph *g, const med_net *n, const char *kind, int j, i
 
 /* ---- what it takes ---- */
 
+static med_status fail_unknown(const med_net *n, const char *option, const char *name) {
+    const char *names[MED_MAX_MODS + 1] = {0};
+    for (int j = 0; j < n->n_mods; j++) names[j] = n->mods[j];
+    const char *nearest = med_nearest(name, names);
+    char *list = med_modset_join(n->mods, med_modset_all(n->n_mods), ", ");
+    med_status status = med_fail(MED_EUSAGE, "%s: the model has no modality '%s'%s%s%s; it has %s", option, name,
+                                 nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "", list);
+    free(list);
+    return status;
+}
+
+med_status med_net_find_mods(const med_net *n, const char *option, const med_strings *names, med_modset *out) {
+    *out = 0;
+    for (int i = 0; i < names->n; i++) {
+        int j = med_modset_find(n->mods, n->n_mods, names->item[i]);
+        if (j < 0) return fail_unknown(n, option, names->item[i]);
+        *out |= med_modset_of(j);
+    }
+    return MED_OK;
+}
+
 med_modset med_net_makes(const med_net *n, med_modset given) {
     return n->model->makes ? n->model->makes(n, given) : med_modset_all(n->n_mods);
 }

@@ -131,6 +131,9 @@ MED_CHECK med_status med_net_load(const char *path, const int slice[2], const me
 MED_CHECK med_status med_net_check_tensors(const med_net *n, const char *path, const med_weights *w,
                                            med_rename_fn *name_in_file, const void *context);
 
+/* The modalities of these names, none for none. MED_EUSAGE tells what there are; `option`: where the names are from, "--given". */
+MED_CHECK med_status med_net_find_mods(const med_net *n, const char *option, const med_strings *names, med_modset *out);
+
 /* What it can make of the given modalities, and that it can make these: MED_EUSAGE tells what the model takes. */
 med_modset med_net_makes(const med_net *n, med_modset given);
 MED_CHECK med_status med_net_accepts(const med_net *n, med_modset given, med_modset target);

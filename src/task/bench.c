@@ -209,18 +209,9 @@ static med_status time_synthesis(const subject *s, const med_bench_options *o, c
     return status;
 }
 
-static med_status parse_mods(const char *option, const med_strings *names, const med_net *m, med_modset unnamed, med_modset *out) {
-    *out = names->n ? 0 : unnamed;
-    for (int i = 0; i < names->n; i++) {
-        int j = med_modset_find(m->mods, m->n_mods, names->item[i]);
-        if (j < 0) return med_fail(MED_EUSAGE, "%s: no modality '%s' in this network", option, names->item[i]);
-        *out |= med_modset_of(j);
-    }
-    return MED_OK;
-}
-
 static med_status choose_given(const med_bench_options *o, const med_net *m, modsets *given) {
-    MED_TRY(parse_mods("--given", &o->given, m, med_modset_of(0), &given->item[0]));
+    MED_TRY(med_net_find_mods(m, "--given", &o->given, &given->item[0]));
+    if (!o->given.n) given->item[0] = med_modset_of(0);
     given->n = 1;
     if (!o->has_subsets) return MED_OK;
     if (o->given.n) return med_fail(MED_EUSAGE, "--subsets takes the first modality and all subsets of the others: leave out --given");
@@ -235,7 +226,8 @@ med_status med_bench_synth(const med_bench_options *o, json_t *report) {
     med_modset target;
     MED_TRY(subject_create(o, &s));
     MED_TRY(choose_given(o, &s.model, &given));
-    MED_TRY(parse_mods("--target", &o->target, &s.model, med_modset_all(s.model.n_mods), &target));
+    MED_TRY(med_net_find_mods(&s.model, "--target", &o->target, &target));
+    if (!o->target.n) target = med_modset_all(s.model.n_mods);
     s.n = o->batch ? o->batch : 1;
     med_status status = draw_images(&s, o->seed);
     if (status == MED_OK) status = time_synthesis(&s, o, &given, target, report);

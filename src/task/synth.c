@@ -104,7 +104,7 @@ typedef struct job {
     slicer slicer;
     int n_slices, n_groups, n_lanes, n_done;
     int *slices; /* their numbers */
-    double *sums; /* [lanes][slices of a group][modalities][2][H*W] over the draws: value, square */
+    double *sums; /* [lanes][slices of a group][targets][2][H*W] over the draws: value, square */
     bool *is_busy; /* per lane */
     pthread_mutex_t mutex; /* over n_done, is_busy, status, message */
     med_status status;
@@ -116,7 +116,9 @@ static size_t n_pixels(const job *b) { return (size_t)b->slicer.height * (size_t
 
 /* `place`: of a slice in its group, in its lane. */
 static double *sum_of(const job *b, int place, int mod, bool is_square) {
-    return b->sums + (((size_t)place * MED_MAX_MODS + (size_t)mod) * 2 + is_square) * n_pixels(b);
+    med_modset target = b->options->target;
+    int n = med_modset_count(target), k = med_modset_count(target & (med_modset_of(mod) - 1));
+    return b->sums + (size_t)((place * n + k) * 2 + is_square) * n_pixels(b);
 }
 
 /* Noise of draw number `draw` for slice k of the pass: each slice and each noise input has its own stream. */
@@ -245,7 +247,7 @@ static med_status prepare(job *b, const med_volume *mask) {
     int n_single = b->n_lanes > 1 ? b->n_lanes * MED_SYNTH_GROUP : med_threads() > 1 ? b->n_slices : 0;
     b->n_groups = b->n_slices > n_single && med_switch_is_on(MED_SWITCH_GROUPS) ? (b->n_slices - n_single) / MED_SYNTH_GROUP : 0;
     b->is_busy = med_alloc((size_t)b->n_lanes * sizeof *b->is_busy);
-    size_t n = (size_t)b->n_lanes * MED_SYNTH_GROUP * MED_MAX_MODS * 2 * n_pixels(b);
+    size_t n = (size_t)b->n_lanes * MED_SYNTH_GROUP * (size_t)med_modset_count(b->options->target) * 2 * n_pixels(b);
     MED_TRY(med_buffer_alloc(n * sizeof(double), "sums over draws", (void **)&b->sums));
     MED_MODSET_EACH (j, b->options->target) {
         MED_TRY(create_filled(mask->grid, -1, &b->out[j]));

@@ -109,34 +109,14 @@ static void find_slice_size(const job *b, int slice[2]) {
 
 /* ---- modalities ---- */
 
-static med_status fail_unknown(const med_net *c, const char *option, const char *name) {
-    const char *names[MED_MAX_MODS + 1] = {0};
-    for (int j = 0; j < c->n_mods; j++) names[j] = c->mods[j];
-    const char *nearest = med_nearest(name, names);
-    char *list = med_modset_join(c->mods, med_modset_all(c->n_mods), ", ");
-    med_status status = med_fail(MED_EUSAGE, "--%s: the model has no modality '%s'%s%s%s; it has %s", option, name,
-                                 nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "", list);
-    free(list);
-    return status;
-}
-
-static med_status read_set(const med_net *c, const char *option, const med_strings *names, med_modset *out) {
-    *out = 0;
-    for (int i = 0; i < names->n; i++) {
-        int j = med_modset_find(c->mods, c->n_mods, names->item[i]);
-        if (j < 0) return fail_unknown(c, option, names->item[i]);
-        *out |= med_modset_of(j);
-    }
-    return MED_OK;
-}
-
 static med_status read_sets(job *b) {
     const med_net *c = med_synth_model_config(b->model);
-    MED_TRY(read_set(c, "given", &b->config->given, &b->given));
-    MED_TRY(read_set(c, "target", &b->config->target, &b->target));
+    MED_TRY(med_net_find_mods(c, "--given", &b->config->given, &b->given));
+    MED_TRY(med_net_find_mods(c, "--target", &b->config->target, &b->target));
     if (b->given) MED_TRY(med_net_accepts(c, b->given, b->target));
+    med_modset unused;
     for (int i = 0; !b->config->in && i < b->sources[0].n; i++)
-        if (med_modset_find(c->mods, c->n_mods, b->sources[0].mod[i]) < 0) return fail_unknown(c, "image", b->sources[0].mod[i]);
+        MED_TRY(med_net_find_mods(c, "--image", &(med_strings){.item = {b->sources[0].mod[i]}, .n = 1}, &unused));
     return MED_OK;
 }
 
