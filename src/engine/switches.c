@@ -9,7 +9,7 @@
 const char med_switch_prefix[] = "plan.";
 
 static const char *const names[MED_N_SWITCHES] = {
-    [MED_SWITCH_WINOGRAD] = "winograd",   [MED_SWITCH_COMMON] = "common", [MED_SWITCH_BIASES] = "biases",       [MED_SWITCH_NORM_GRADS] = "norm_grads",
+    [MED_SWITCH_WINOGRAD] = "winograd",   [MED_SWITCH_STRASSEN] = "strassen",   [MED_SWITCH_COMMON] = "common", [MED_SWITCH_BIASES] = "biases",       [MED_SWITCH_NORM_GRADS] = "norm_grads",
     [MED_SWITCH_EPILOGUES] = "epilogues", [MED_SWITCH_PROLOGUES] = "prologues", [MED_SWITCH_SIDES] = "sides",
     [MED_SWITCH_RECOMPUTE] = "recompute", [MED_SWITCH_GROUPS] = "groups",         [MED_SWITCH_BRANCHES] = "branches",
     [MED_SWITCH_RESIDUALS] = "residuals",
@@ -47,5 +47,5 @@ med_status med_switch_set(const char *pair) {
     pthread_once(&once, read_environment);
     size_t prefix = strlen(med_switch_prefix);
     if (strncmp(pair, med_switch_prefix, prefix) == 0 && set(pair + prefix, strlen(pair + prefix))) return MED_OK;
-    return med_fail(MED_EUSAGE, "'%s' is none of plan.{winograd,common,biases,norm_grads,epilogues,prologues,recompute,sides,groups,branches,residuals}={on,off}", pair);
+    return med_fail(MED_EUSAGE, "'%s' is none of plan.{winograd,strassen,common,biases,norm_grads,epilogues,prologues,recompute,sides,groups,branches,residuals}={on,off}", pair);
 }

@@ -10,6 +10,7 @@
 
 typedef enum med_switch {
     MED_SWITCH_WINOGRAD,   /* 3x3 stride-1 convolutions by F(4x4,3x3); off: a third of the rounding error */
+    MED_SWITCH_STRASSEN,   /* large linear layers by 15 instead of 18 products of parts */
     MED_SWITCH_COMMON,     /* what several nodes compute alike is computed once */
     MED_SWITCH_BIASES,     /* biases that only a norm sees are dropped */
     MED_SWITCH_NORM_GRADS, /* an activation's gradient joins its norm's */

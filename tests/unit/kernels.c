@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "engine/backend.h"
+#include "engine/switches.h"
 
 enum { GUARD = 37, MAX_CASE_IN = 4 }; /* GUARD odd: outputs are not aligned to vectors */
 enum { STATS = 1, SCALE = 2, SIDE = 4, POSITIVE = 8 /* inputs in (0.1, 2) */, RESIDUAL = 16 };
@@ -309,6 +310,34 @@ static void many_channels(void **state) {
     }
 }
 
+/* Linear layers by sums of parts: halves of the positions that are whole vectors, or a half more, of each instruction set. */
+static void large_linear_layers(void **state) {
+    (void)state;
+    static const med_conv_attr a = {1, 1, 0, MED_PAD_ZERO};
+    static const struct { int n, channels, h, w, outputs; } rows[] = {{1, 576, 12, 12, 528}, {1, 768, 8, 16, 576}, {1, 576, 17, 8, 528}, {1, 576, 11, 12, 600}, {2, 576, 10, 16, 528}};
+    for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) check_conv2d(a, med_shape_4(rows[i].n, rows[i].channels, rows[i].h, rows[i].w), rows[i].outputs, i);
+}
+
+static void strassen_can_be_turned_off(void **state) {
+    (void)state;
+    enum { CHANNELS = 576, OUTPUTS = 528, COUNT = OUTPUTS * 144 };
+    static const med_conv_attr a = {1, 1, 0, MED_PAD_ZERO};
+    prepared p;
+    prepare(&(kernel_case){MED_OP_conv2d, &a, 2, {med_shape_4(1, CHANNELS, 12, 12), med_shape_4(OUTPUTS, CHANNELS, 1, 1)}, 0, MED_UNARY_none}, &p);
+    float *on = malloc(COUNT * sizeof *on), *off = malloc(COUNT * sizeof *off);
+    p.call.out.f32 = on;
+    med_backend_cpu()->kernel[MED_OP_conv2d](&p.call);
+    assert_ok(med_switch_set("plan.strassen=off"));
+    p.call.out.f32 = off;
+    med_backend_cpu()->kernel[MED_OP_conv2d](&p.call);
+    assert_ok(med_switch_set("plan.strassen=on"));
+    assert_memory_not_equal(on, off, COUNT * sizeof *on);
+    check_close(on, off, COUNT, 3e-6, p.what);
+    free(on);
+    free(off);
+    release(&p);
+}
+
 static void depthwise(void **state) {
     (void)state;
     for (int s = 0; s < N_SIZES; s++)
@@ -480,6 +509,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv2d),       cmocka_unit_test(conv2d_grad_input), cmocka_unit_test(conv2d_grad_weight),
         cmocka_unit_test(halving),      cmocka_unit_test(many_channels),
+        cmocka_unit_test(large_linear_layers), cmocka_unit_test(strassen_can_be_turned_off),
         cmocka_unit_test(depthwise),    cmocka_unit_test(norms),             cmocka_unit_test(channels),
         cmocka_unit_test(elementwise),  cmocka_unit_test(broadcasting),      cmocka_unit_test(slicing),
         cmocka_unit_test(upsampling),   cmocka_unit_test(matrices),          cmocka_unit_test(gaussians),

@@ -132,6 +132,10 @@ int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);
 int ISA(conv_product_fits)(const conv_job *job);
 void ISA(conv_product_run)(const conv_job *job);
+int ISA(conv_strassen_fits)(const conv_job *job);
+void ISA(conv_strassen_run)(const conv_job *job);
+/* A 1x1 convolution whose input is read as it lies, in planes of whole vectors. */
+int ISA(conv_is_plain)(const conv_job *job);
 int ISA(conv_pointwise_fits)(const conv_job *job);
 void ISA(conv_pointwise_run)(const conv_job *job);
 int ISA(conv_winograd7_fits)(const conv_job *job);

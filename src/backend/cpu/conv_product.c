@@ -99,8 +99,7 @@ static void blocks_task(void *context, int task) {
         for (int i = 0; i < w->job->n; i++) store(w, m + (size_t)(b - begin) * n_m + (size_t)(i * w->n_panels * OB * PANEL), b, i);
 }
 
-/* A row is a channel as it lies, in whole vectors. */
-static int is_plain(const conv_job *job) {
+int ISA(conv_is_plain)(const conv_job *job) {
     const conv_geometry *g = &job->g;
     if (g->kh * g->kw != 1 || g->stride_y * g->stride_x != 1 || g->pad_y || g->pad_x || g->ho * g->wo % VL) return 0;
     return !job->call || ISA(channel_reader)(job->call, 0).is_plain;
@@ -123,7 +122,7 @@ void ISA(conv_product_run)(const conv_job *job) {
     int panels = job->n * w.n_panels, fit = CHUNK_BYTES / (panels * PANEL * (int)sizeof(float)), n_chunks = (w.rows + fit - 1) / fit;
     w.chunk = (w.rows + n_chunks - 1) / n_chunks;
     w.parts = ISA(conv_parts_create)(job, 1);
-    if (!is_plain(job)) {
+    if (!ISA(conv_is_plain)(job)) {
         w.panels = med_scratch(SCRATCH_SHARED, (size_t)panels * (size_t)(w.rows * PANEL) * sizeof *w.panels);
         med_parallel(job->n * w.n_fills, fill_task, &w);
     }

@@ -56,6 +56,8 @@ void ISA(conv_run)(const conv_job *job) {
         run_rows_as_outputs(job);
     } else if (is_on && ISA(conv_winograd_fits)(job)) {
         ISA(conv_winograd_run)(job);
+    } else if (ISA(conv_strassen_fits)(job)) {
+        ISA(conv_strassen_run)(job);
     } else {
         (ISA(conv_product_fits)(job) ? ISA(conv_product_run) : ISA(conv_direct_run))(job);
     }

@@ -26,6 +26,19 @@ typedef float vf_half_any __attribute__((vector_size(2 * MED_VL), aligned(4), ma
 INLINE vf vf_all(float x) { return x - (vf){0}; }
 INLINE vf vf_load(const float *p) { return *(const vf_any *)p; }
 INLINE void vf_store(float *p, vf v) { *(vf_any *)p = v; }
+INLINE vf_half vf_half_load(const float *p) { return *(const vf_half_any *)p; }
+INLINE void vf_half_store(float *p, vf_half v) { *(vf_half_any *)p = v; }
+INLINE vf_half vf_lower(vf v) {
+#if MED_VL == 16
+    return (vf_half)_mm512_castps512_ps256((__m512)v);
+#elif MED_VL == 8
+    return (vf_half)_mm256_castps256_ps128((__m256)v);
+#else
+    vf_half half;
+    memcpy(&half, &v, sizeof half);
+    return half;
+#endif
+}
 
 /* The first n <= VL elements; zeros behind them. */
 INLINE vf vf_load_n(const float *p, int n) {
