@@ -9,7 +9,7 @@
 #include "backend/cpu/conv.h"
 #include "engine/switches.h"
 
-enum { PARTS = 3, HALVES = 2, PRODUCTS = 15, MOST_TERMS = 3 /* of a sum of weights */ };
+enum { PARTS = 3, HALVES = 2, PRODUCTS = 15, MOST_TERMS = 3 /* of a sum of weights */, MOST_POSITIONS = 192, MOST_TILES = (MOST_POSITIONS / HALVES / VL + 1) / 2 };
 enum { CHUNK = 64, LINE = 16 /* floats of a cache line */, SHARES = 4 /* of LINE inputs */, PAD = 16 /* keeps sums out of the same cache set */ };
 
 /* Product i of the sum of w[i][m][k] times part (m,k) of w and that of x[i][k][h] times part (k,h) of x is added y[i][m][h] times to
@@ -34,11 +34,20 @@ static const struct {
     {{ 0,  0,  1,  0,  0,  0,  0,  0,  0}, { 1, -1,  0,  0, -1,  1}, { 0,  1,  0,  0,  0, -1}},
 };
 
+typedef struct tile tile;
+typedef struct errand errand;
+/* A tile of the positions, and the outputs of its errand. */
+typedef struct tile_plan {
+    void (*run)(const tile *, const errand *);
+    int first, begin, end;
+} tile_plan;
+
 typedef struct strassen {
     const conv_job *job;
-    int positions, n_tiles; /* of a half */
+    int positions;          /* of a half */
+    tile_plan tile[MOST_TILES];
+    int n_tiles;
     int n_chunks, n_blocks, n_tasks; /* tasks: of a sample */
-    ptrdiff_t line;         /* floats of a row of a sum of x, or of a product: whole vectors */
     ptrdiff_t sum;          /* from a sum of a chunk of x to the next */
     double *parts;
 } strassen;
@@ -49,22 +58,35 @@ INLINE void add_signed(vf *to, vf v, int sign) {
     if (sign < 0) *to -= v;
 }
 
+INLINE vf load_part(const float *p, int n) { return n == VL ? vf_load(p) : vf_load_n(p, n); }
+INLINE void store_part(float *p, vf v, int n) {
+    if (n == VL) vf_store(p, v);
+    else vf_store_n(p, v, n);
+}
+
 /* ---- x ---- */
 
-/* Sums of a chunk: [PRODUCTS], each [CHUNK][line]. */
+/* n positions of all sums of an input of each part; sums are `sum` apart. */
+INLINE void sum_parts(const float *const from[PARTS * HALVES], int p, int n, ptrdiff_t sum, float *to) {
+    vf v[PARTS * HALVES];
+    UNROLL for (int i = 0; i < PARTS * HALVES; i++) v[i] = load_part(from[i] + p, n);
+    UNROLL for (int r = 0; r < PRODUCTS; r++) {
+        vf all = vf_all(0);
+        UNROLL for (int i = 0; i < PARTS * HALVES; i++) add_signed(&all, v[i], plan[r].x[i]);
+        store_part(to + r * sum + p, all, n);
+    }
+}
+
+/* Sums of a chunk: [PRODUCTS], each [CHUNK][positions]. */
 static void sum_inputs(const strassen *s, int sample, int chunk, float *to) {
-    for (int k = 0; k < CHUNK; k++, to += s->line) {
-        const float *from = s->job->x + (((ptrdiff_t)sample * s->n_chunks + chunk) * PARTS * CHUNK + k) * HALVES * s->positions;
-        for (int p = 0; p < s->positions; p += VL) {
-            vf v[PARTS * HALVES], sum;
-            UNROLL for (int i = 0; i < PARTS * HALVES; i++)
-                v[i] = vf_take(from + ((ptrdiff_t)(i / HALVES) * CHUNK * HALVES + i % HALVES) * s->positions, p, s->positions);
-            UNROLL for (int r = 0; r < PRODUCTS; r++) {
-                sum = vf_all(0);
-                UNROLL for (int i = 0; i < PARTS * HALVES; i++) add_signed(&sum, v[i], plan[r].x[i]);
-                vf_store(to + r * s->sum + p, sum);
-            }
-        }
+    int positions = s->positions, whole = positions / VL * VL;
+    ptrdiff_t sum = s->sum;
+    const float *x = s->job->x + ((ptrdiff_t)sample * s->n_chunks + chunk) * PARTS * CHUNK * HALVES * positions;
+    for (int k = 0; k < CHUNK; k++, to += positions, x += HALVES * positions) {
+        const float *from[PARTS * HALVES];
+        UNROLL for (int i = 0; i < PARTS * HALVES; i++) from[i] = x + (i / HALVES * CHUNK * HALVES + i % HALVES) * positions;
+        for (int p = 0; p < whole; p += VL) sum_parts(from, p, VL, sum, to);
+        if (whole < positions) sum_parts(from, whole, positions - whole, sum, to);
     }
 }
 
@@ -91,14 +113,14 @@ static void find_terms(const strassen *s, terms of[PRODUCTS]) {
 }
 
 /* What is done beside a tile: sums of weights for the next product, of some outputs, and fetching those of the next block. */
-typedef struct errand {
+struct errand {
     const terms *of;
     const float *w;
     ptrdiff_t row;
     int begin, end;     /* outputs */
     float *u;           /* [OB][CHUNK] */
     const float *ahead; /* OB rows to be fetched */
-} errand;
+};
 
 /* LINE inputs from k on, of every SHARES-th output. By additions alone: multiply-adds would wait for those of the tile. */
 INLINE void run_errand(const errand *e, int k, int share) {
@@ -114,12 +136,12 @@ INLINE void run_errand(const errand *e, int k, int share) {
     UNROLL for (int o = share; o < OB; o += SHARES) __builtin_prefetch(e->ahead + o * e->row + k, 0, 2);
 }
 
-typedef struct tile {
+struct tile {
     const float *x, *u; /* u: [OB][CHUNK] */
     float *m;           /* [OB][row] */
     ptrdiff_t row;      /* of x and m */
     int is_added;
-} tile;
+};
 
 /* nv vectors of positions, and half a vector. */
 INLINE void tile_body(const tile *t, const errand *e, int nv, int has_half) {
@@ -154,55 +176,67 @@ INLINE void tile_body(const tile *t, const errand *e, int nv, int has_half) {
 #define TILE(name, nv, has_half) static void name(const tile *t, const errand *e) { tile_body(t, e, nv, has_half); }
 TILE(tile_1, 1, 0) TILE(tile_2, 2, 0) TILE(tile_3, 3, 0) TILE(tile_2_half, 2, 1)
 
-/* Vectors of the next tile when `rest` are left: half a vector in the end goes with two. */
-static int tile_vectors(const strassen *s, int rest) {
-    int whole = s->positions % VL ? rest - 2 : rest;
-    return whole == 0 || whole == 4 ? 2 : whole < NV ? whole : NV;
-}
-
-/* A product of a block and a chunk, tile by tile; each does its share of the errand. */
-static void multiply(const strassen *s, tile t, errand e) {
+/* Three vectors each, but two and two of four; half a vector in the end goes with two. */
+static void plan_tiles(strassen *s) {
     static void (*const whole[NV])(const tile *, const errand *) = {tile_1, tile_2, tile_3};
-    for (int i = 0, rest = s->positions / VL; rest > 0; i++) {
-        int nv = tile_vectors(s, rest), is_last = rest == 2 && s->positions % VL;
-        e.begin = i * OB / s->n_tiles;
-        e.end = (i + 1) * OB / s->n_tiles;
-        (is_last ? tile_2_half : whole[nv - 1])(&t, &e);
-        t.x += nv * VL;
-        t.m += nv * VL;
-        rest -= nv;
+    int has_half = s->positions % VL != 0;
+    for (int first = 0, nv; first + VL <= s->positions; first += nv * VL) {
+        int rest = (s->positions - first) / VL, n = has_half ? rest - 2 : rest;
+        nv = n == 0 || n == 4 ? 2 : n < NV ? n : NV;
+        s->tile[s->n_tiles++] = (tile_plan){.run = n ? whole[nv - 1] : tile_2_half, .first = first};
+    }
+    for (int i = 0; i < s->n_tiles; i++) {
+        s->tile[i].begin = i * OB / s->n_tiles;
+        s->tile[i].end = (i + 1) * OB / s->n_tiles;
     }
 }
 
 /* The 15 products of a block, m, with one chunk more. u[0] holds sums of its weights w for the first of them, and then those of `next`. */
 static void multiply_block(const strassen *s, const terms of[PRODUCTS], const float *x, const float *w, const float *next, int is_added, float *u[2], float *m) {
+    errand e = {.w = w, .row = s->job->order.output};
+    tile t = {.row = s->positions, .is_added = is_added};
     for (int r = 0; r < PRODUCTS; r++) {
-        int is_last = r + 1 == PRODUCTS;
-        errand e = {.of = &of[is_last ? 0 : r + 1], .w = is_last ? next : w, .row = s->job->order.output, .u = u[1],
-                    .ahead = next + part_at(s, r % (PARTS * PARTS))}; /* some twice: a fetch is not always heeded */
-        multiply(s, (tile){.x = x + r * s->sum, .u = u[0], .m = m + r * OB * s->line, .row = s->line, .is_added = is_added}, e);
-        float *made = u[1];
-        u[1] = u[0];
-        u[0] = made;
+        e.of = of + r + 1;
+        if (r + 1 == PRODUCTS) e.of = of, e.w = next;
+        e.ahead = next + part_at(s, r % (PARTS * PARTS)); /* some twice: a fetch is not always heeded */
+        t.u = u[r & 1];
+        e.u = u[~r & 1];
+        for (int i = 0; i < s->n_tiles; i++) {
+            const tile_plan *plan_of = &s->tile[i];
+            e.begin = plan_of->begin;
+            e.end = plan_of->end;
+            t.x = x + r * s->sum + plan_of->first;
+            t.m = m + r * OB * s->positions + plan_of->first;
+            plan_of->run(&t, &e);
+        }
     }
+    float *made = u[1]; /* PRODUCTS is odd */
+    u[1] = u[0];
+    u[0] = made;
 }
 
 /* ---- y ---- */
 
-/* One output of each part from its products, m. */
+/* n positions of an output of each part from its products m, `product` apart. */
+INLINE void add_parts(const float *m, ptrdiff_t product, const float bias[PARTS], int p, int n, float *const y[PARTS * HALVES]) {
+    vf sum[PARTS * HALVES];
+    UNROLL for (int i = 0; i < PARTS * HALVES; i++) sum[i] = vf_all(bias[i / HALVES]);
+    UNROLL for (int r = 0; r < PRODUCTS; r++) {
+        vf v = load_part(m + r * product + p, n);
+        UNROLL for (int i = 0; i < PARTS * HALVES; i++) add_signed(&sum[i], v, plan[r].y[i]);
+    }
+    UNROLL for (int i = 0; i < PARTS * HALVES; i++) store_part(y[i] + p, sum[i], n);
+}
+
 static void add_products(const strassen *s, const float *m, int sample, int output) {
     const conv_job *job = s->job;
-    float *y = job->y + sample * job->y_sample + output * job->y_channel;
-    for (int p = 0; p < s->positions; p += VL) {
-        vf sum[PARTS * HALVES];
-        UNROLL for (int i = 0; i < PARTS * HALVES; i++) sum[i] = vf_all(job->bias ? job->bias[output + i / HALVES * OB] : 0);
-        UNROLL for (int r = 0; r < PRODUCTS; r++) {
-            vf v = vf_load(m + r * OB * s->line + p);
-            UNROLL for (int i = 0; i < PARTS * HALVES; i++) add_signed(&sum[i], v, plan[r].y[i]);
-        }
-        UNROLL for (int i = 0; i < PARTS * HALVES; i++)
-            vf_put(y + i / HALVES * OB * job->y_channel + i % HALVES * s->positions, p, s->positions, sum[i]);
-    }
+    int positions = s->positions, whole = positions / VL * VL;
+    float *y[PARTS * HALVES], bias[PARTS];
+    for (int i = 0; i < PARTS; i++) bias[i] = job->bias ? job->bias[output + i * OB] : 0;
+    for (int i = 0; i < PARTS * HALVES; i++)
+        y[i] = job->y + sample * job->y_sample + (output + i / HALVES * OB) * job->y_channel + i % HALVES * positions;
+    for (int p = 0; p < whole; p += VL) add_parts(m, OB * positions, bias, p, VL, y);
+    if (whole < positions) add_parts(m, OB * positions, bias, whole, positions - whole, y);
     for (int i = 0; i < PARTS; i++) ISA(conv_parts_add)(job, s->parts, 1, sample, output + i * OB, 0, 0, job->g.ho);
 }
 
@@ -215,7 +249,7 @@ static void blocks_task(void *context, int index) {
     int sample = index / s->n_tasks, task = index % s->n_tasks;
     int begin = task * s->n_blocks / s->n_tasks, n = (task + 1) * s->n_blocks / s->n_tasks - begin, n_steps = s->n_chunks * n;
     float *x = med_scratch(SCRATCH_ROWS, (size_t)(PRODUCTS * s->sum) * sizeof *x), *u = med_scratch(SCRATCH_STRIP, 2 * OB * CHUNK * sizeof *u);
-    float *m = med_scratch(SCRATCH_OUT, (size_t)(n * PRODUCTS * OB) * (size_t)s->line * sizeof *m), *turns[2] = {u, u + OB * CHUNK};
+    float *m = med_scratch(SCRATCH_OUT, (size_t)(n * PRODUCTS * OB) * (size_t)s->positions * sizeof *m), *turns[2] = {u, u + OB * CHUNK};
     terms of[PRODUCTS];
     find_terms(s, of);
     const float *first = weights_at(s, begin, 0);
@@ -225,14 +259,14 @@ static void blocks_task(void *context, int index) {
         int next = i + 1 < n_steps ? i + 1 : i;
         if (i % n == 0) sum_inputs(s, sample, i / n, x);
         multiply_block(s, of, x, weights_at(s, begin + i % n, i / n), weights_at(s, begin + next % n, next / n), i >= n, turns,
-                       m + (ptrdiff_t)(i % n * PRODUCTS * OB) * s->line);
+                       m + (ptrdiff_t)(i % n * PRODUCTS * OB) * s->positions);
     }
-    for (int o = 0; o < n * OB; o++) add_products(s, m + (o / OB * PRODUCTS * OB + o % OB) * s->line, sample, (begin + o / OB) * PARTS * OB + o % OB);
+    for (int o = 0; o < n * OB; o++) add_products(s, m + (o / OB * PRODUCTS * OB + o % OB) * s->positions, sample, (begin + o / OB) * PARTS * OB + o % OB);
 }
 
 /* Weights row after row, for which sums pay, and planes whose halves are whole or half vectors. */
 int ISA(conv_strassen_fits)(const conv_job *job) {
-    enum { LEAST = 512 /* inputs, outputs */, LEAST_POSITIONS = 128, MOST_POSITIONS = 192 };
+    enum { LEAST = 512 /* inputs, outputs */, LEAST_POSITIONS = 128 };
     int positions = job->g.ho * job->g.wo;
     return med_switch_is_on(MED_SWITCH_STRASSEN) && ISA(conv_is_plain)(job) && job->order.input == 1 && job->y_col == 1 && job->y_row == job->g.wo &&
            positions >= LEAST_POSITIONS && positions <= MOST_POSITIONS && job->g.channels >= LEAST && job->g.channels % (PARTS * CHUNK) == 0 &&
@@ -242,16 +276,15 @@ int ISA(conv_strassen_fits)(const conv_job *job) {
 /* As many blocks of a task as its L2 has room for, and a task for every thread: which blocks are together changes no sum. */
 static int count_tasks(const strassen *s) {
     enum { ROOM = 960 << 10 };
-    int block = PRODUCTS * OB * (int)s->line * (int)sizeof(float), fit = (ROOM - PRODUCTS * (int)s->sum * (int)sizeof(float)) / block;
+    int block = PRODUCTS * OB * s->positions * (int)sizeof(float), fit = (ROOM - PRODUCTS * (int)s->sum * (int)sizeof(float)) / block;
     int least = (s->n_blocks + fit - 1) / fit, threads = med_threads(), n = (least + threads - 1) / threads * threads;
     return n < s->n_blocks ? n : s->n_blocks;
 }
 
 void ISA(conv_strassen_run)(const conv_job *job) {
     strassen s = {.job = job, .positions = job->g.ho * job->g.wo / HALVES, .n_chunks = job->g.channels / (PARTS * CHUNK), .n_blocks = job->outputs / (PARTS * OB)};
-    s.line = (s.positions + VL - 1) / VL * VL;
-    s.sum = CHUNK * s.line + PAD;
-    for (int rest = s.positions / VL; rest > 0; rest -= tile_vectors(&s, rest)) s.n_tiles++;
+    s.sum = CHUNK * s.positions + PAD;
+    plan_tiles(&s);
     s.n_tasks = count_tasks(&s);
     s.parts = ISA(conv_parts_create)(job, 1);
     med_parallel(job->n * s.n_tasks, blocks_task, &s);
