@@ -44,6 +44,7 @@ typedef struct tile_plan {
 
 typedef struct strassen {
     const conv_job *job;
+    conv_job written;       /* the job for who reads y, where the residual is in */
     int positions;          /* of a half */
     tile_plan tile[MOST_TILES];
     int n_tiles;
@@ -217,27 +218,30 @@ static void multiply_block(const strassen *s, const terms of[PRODUCTS], const fl
 
 /* ---- y ---- */
 
-/* n positions of an output of each part from its products m, `product` apart. */
-INLINE void add_parts(const float *m, ptrdiff_t product, const float bias[PARTS], int p, int n, float *const y[PARTS * HALVES]) {
+/* n positions from p on of an output of each part: from its products m, `product` apart, to y + at[], with the residual unless that is NULL. */
+INLINE void add_parts(const float *m, ptrdiff_t product, const float bias[PARTS], const int64_t at[PARTS * HALVES], int p, int n, const float *residual, float *y) {
     vf sum[PARTS * HALVES];
     UNROLL for (int i = 0; i < PARTS * HALVES; i++) sum[i] = vf_all(bias[i / HALVES]);
     UNROLL for (int r = 0; r < PRODUCTS; r++) {
         vf v = load_part(m + r * product + p, n);
         UNROLL for (int i = 0; i < PARTS * HALVES; i++) add_signed(&sum[i], v, plan[r].y[i]);
     }
-    UNROLL for (int i = 0; i < PARTS * HALVES; i++) store_part(y[i] + p, sum[i], n);
+    UNROLL for (int i = 0; i < PARTS * HALVES; i++) {
+        if (residual) sum[i] += load_part(residual + at[i] + p, n);
+        store_part(y + at[i] + p, sum[i], n);
+    }
 }
 
 static void add_products(const strassen *s, const float *m, int sample, int output) {
     const conv_job *job = s->job;
     int positions = s->positions, whole = positions / VL * VL;
-    float *y[PARTS * HALVES], bias[PARTS];
+    int64_t at[PARTS * HALVES];
+    float bias[PARTS];
     for (int i = 0; i < PARTS; i++) bias[i] = job->bias ? job->bias[output + i * OB] : 0;
-    for (int i = 0; i < PARTS * HALVES; i++)
-        y[i] = job->y + sample * job->y_sample + (output + i / HALVES * OB) * job->y_channel + i % HALVES * positions;
-    for (int p = 0; p < whole; p += VL) add_parts(m, OB * positions, bias, p, VL, y);
-    if (whole < positions) add_parts(m, OB * positions, bias, whole, positions - whole, y);
-    for (int i = 0; i < PARTS; i++) ISA(conv_parts_add)(job, s->parts, 1, sample, output + i * OB, 0, 0, job->g.ho);
+    for (int i = 0; i < PARTS * HALVES; i++) at[i] = sample * job->y_sample + (output + i / HALVES * OB) * job->y_channel + i % HALVES * positions;
+    for (int p = 0; p < whole; p += VL) add_parts(m, OB * positions, bias, at, p, VL, job->residual, job->y);
+    if (whole < positions) add_parts(m, OB * positions, bias, at, whole, positions - whole, job->residual, job->y);
+    for (int i = 0; i < PARTS; i++) ISA(conv_parts_add)(&s->written, s->parts, 1, sample, output + i * OB, 0, 0, job->g.ho);
 }
 
 static const float *weights_at(const strassen *s, int block, int chunk) {
@@ -282,7 +286,8 @@ static int count_tasks(const strassen *s) {
 }
 
 void ISA(conv_strassen_run)(const conv_job *job) {
-    strassen s = {.job = job, .positions = job->g.ho * job->g.wo / HALVES, .n_chunks = job->g.channels / (PARTS * CHUNK), .n_blocks = job->outputs / (PARTS * OB)};
+    strassen s = {.job = job, .written = *job, .positions = job->g.ho * job->g.wo / HALVES, .n_chunks = job->g.channels / (PARTS * CHUNK), .n_blocks = job->outputs / (PARTS * OB)};
+    s.written.residual = NULL;
     s.sum = CHUNK * s.positions + PAD;
     plan_tiles(&s);
     s.n_tasks = count_tasks(&s);
