@@ -18,7 +18,7 @@ enum { OUT = 2 * VL /* outputs of a task */, TASK_TILES = 64, TAPS = 16, PAD = 1
 
 halving_tiles ISA(halving_tiles_of)(int n, int channels, int h, int w, int tiles_y, int tiles_x, int is_dy) {
     enum { TURNED_BYTES = 192 << 10 };
-    halving_tiles t = {.n = n, .channels = channels, .tiles_y = tiles_y, .tiles_x = tiles_x, .is_dy = is_dy};
+    halving_tiles t = {.n = n, .channels = channels, .tiles_y = tiles_y, .tiles_x = tiles_x, .is_dy = is_dy, .zero = -1};
     int step = is_dy ? 3 : 6, pitch = step * tiles_x + 2;
     int fit = (TURNED_BYTES / (pitch * VL * (int)sizeof(float)) - 2) / step, rows = fit < 1 ? 1 : fit < tiles_y ? fit : tiles_y;
     int n_strips = (tiles_y + rows - 1) / rows;
@@ -34,8 +34,8 @@ size_t ISA(halving_floats)(const halving_tiles *t) {
     return (size_t)(t->channels / VL) * HALVING_POINTS * (size_t)t->point; /* by dy: a quarter as many blocks for each phase */
 }
 
-/* Points of one tile, VL channels. */
-static void tile_points(const float *x, ptrdiff_t row, ptrdiff_t column, float *v, ptrdiff_t point) {
+/* Points of one tile, VL channels, but for those that meet zeros. */
+static void tile_points(const float *x, ptrdiff_t row, ptrdiff_t column, int zero_row, int zero_column, float *v, ptrdiff_t point) {
     vf half[4][4];
     UNROLL for (int c = 0; c < 4; c++) {
         vf d[4], t[4];
@@ -44,9 +44,11 @@ static void tile_points(const float *x, ptrdiff_t row, ptrdiff_t column, float *
         UNROLL for (int r = 0; r < 4; r++) half[r][c] = t[r];
     }
     UNROLL for (int r = 0; r < 4; r++) {
+        if (r == zero_row) continue;
         vf t[4];
         input_1d_2(half[r], t);
-        UNROLL for (int c = 0; c < 4; c++) vf_store(v + (r * 4 + c) * point, t[c]);
+        UNROLL for (int c = 0; c < 4; c++)
+            if (c != zero_column) vf_store(v + (r * 4 + c) * point, t[c]);
     }
 }
 
@@ -68,7 +70,7 @@ static void points_task(void *context, int index) {
         for (int y = 0; y < rows && first + y < t->tiles_y; y++)
             for (int x = 0; x < t->tiles_x; x++)
                 tile_points(turned + (step * y + p) * row + (step * x + q) * VL, pixel * row, pixel * VL,
-                            v + (((ptrdiff_t)sample * t->tiles_y + first + y) * t->tiles_x + x) * HALVING_K, t->point);
+                            halving_zero_row(t, phase), halving_zero_column(t, phase), v + (((ptrdiff_t)sample * t->tiles_y + first + y) * t->tiles_x + x) * HALVING_K, t->point);
     }
 }
 
@@ -134,8 +136,9 @@ static void turn_weights(const halving *w, int first_output, int first_input, in
         }
 }
 
-/* U of one phase of n inputs. By x the first tap of a phase meets the first pixel; by dy the last. */
-static void weight_points(const float *taps, int n, int phase, int is_dy, float *u) {
+/* U of one phase of n inputs, but for points that are zero. By x the first tap of a phase meets the first pixel; by dy the last. */
+static void weight_points(const halving_tiles *in, const float *taps, int n, int phase, float *u) {
+    int is_dy = in->is_dy, zero_row = halving_zero_row(in, phase), zero_column = halving_zero_column(in, phase);
     for (int i = 0; i < n; i++)
         for (int o = 0; o < OUT; o += VL) {
             vf g[2][2], half[4][2], point[4];
@@ -148,8 +151,10 @@ static void weight_points(const float *taps, int n, int phase, int is_dy, float 
                 UNROLL for (int k = 0; k < 4; k++) half[k][b] = point[k];
             }
             UNROLL for (int k = 0; k < 4; k++) {
+                if (k == zero_row) continue;
                 weight_1d_2(half[k][0], half[k][1], point);
-                UNROLL for (int l = 0; l < 4; l++) vf_store(u + (k * 4 + l) * U_POINT + i * OUT + o, point[l]);
+                UNROLL for (int l = 0; l < 4; l++)
+                    if (l != zero_column) vf_store(u + (k * 4 + l) * U_POINT + i * OUT + o, point[l]);
             }
         }
 }
@@ -182,12 +187,7 @@ static void tile_products(const float *v, const float *u, int n, int n_tiles, in
     }
 }
 
-/* Whether point k of a phase's 2x2 kernel can be other than zero: along an axis where a kernel of 3 has one tap in this phase, the
- * point of the other is zero. By x that is the second, by dy, whose taps are reversed, the first. */
-static int has_point(const halving *w, int phase, int k) {
-    int zero = w->in.is_dy ? 0 : 3;
-    return w->kernel == 4 || ((phase / 2 == 0 || k / 4 != zero) && (phase % 2 == 0 || k % 4 != zero));
-}
+static int has_point(const halving *w, int phase, int k) { return k / 4 != halving_zero_row(&w->in, phase) && k % 4 != halving_zero_column(&w->in, phase); }
 
 /* M of tiles [begin, end) from one block of V; by dy, of one phase. */
 static void products(const halving *w, int v_block, const float *u, int phase, int begin, int end, int is_first, float *m) {
@@ -210,7 +210,7 @@ static void add_block(const halving *w, const task_memory *t, int block, int fir
     int is_dy = w->in.is_dy, n = is_dy ? HALVING_K : VL;
     turn_weights(w, first_output, block * n, n, t->taps);
     for (int phase = 0; phase < PHASES; phase++) {
-        weight_points(t->taps, n, phase, is_dy, t->u + (is_dy ? 0 : phase * VL * OUT));
+        weight_points(&w->in, t->taps, n, phase, t->u + (is_dy ? 0 : phase * VL * OUT));
         if (is_dy) products(w, phase * w->n_blocks + block, t->u, phase, begin, end, block == 0, t->m + phase * HALVING_POINTS * w->m_point);
     }
     if (!is_dy) products(w, block, t->u, 0, begin, end, block == 0, t->m);
@@ -331,6 +331,7 @@ void ISA(conv_halving_run)(const conv_job *job) {
     const conv_geometry *g = &job->g;
     halving w = {.job = job, .kernel = g->kh, .n_blocks = g->channels / VL, .w_output = job->order.output, .w_input = job->order.input, .image_rows = 3};
     w.in = ISA(halving_tiles_of)(job->n, g->channels, g->h, g->w, (g->ho + 2) / 3, (g->wo + 2) / 3, 0);
+    w.in.zero = w.kernel == 3 ? 3 : -1;
     w.in.call = job->call;
     w.in.from = job->x;
     run(&w);
@@ -349,6 +350,7 @@ void ISA(conv_halving_grad)(const med_call *call) {
                     .y = call->out.f32, .y_sample = dx.dim[1] * dx.dim[2] * dx.dim[3], .y_channel = dx.dim[2] * dx.dim[3], .y_row = dx.dim[3], .y_col = 1};
     halving w = {.job = &job, .kernel = kernel, .n_blocks = (int)dy.dim[1] / HALVING_K, .w_output = taps, .w_input = job.outputs * taps, .image_rows = 6};
     w.in = ISA(halving_tiles_of)(job.n, (int)dy.dim[1], (int)dy.dim[2], (int)dy.dim[3], ((int)dy.dim[2] + 2) / 3, ((int)dy.dim[3] + 2) / 3, 1);
+    w.in.zero = w.kernel == 3 ? 0 : -1; /* taps are reversed */
     w.in.from = call->in[0].f32;
     run(&w);
 }

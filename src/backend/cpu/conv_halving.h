@@ -21,6 +21,7 @@ typedef struct halving_tiles {
     const float *from;
     int n, channels, tiles_y, tiles_x;
     int is_dy;
+    int zero;             /* of a kernel of 3: the point that is zero along an axis in which a phase has one tap; else -1 */
     ptrdiff_t point;      /* floats from a point to the next */
     float *v;             /* [blocks][HALVING_POINTS][n * tiles_y * tiles_x][HALVING_K] */
 } halving_tiles;
@@ -33,6 +34,10 @@ void ISA(halving_points)(const halving_tiles *t);
 static inline const float *halving_block(const halving_tiles *t, int block, int k) {
     return t->v + (block * HALVING_POINTS + k) * t->point;
 }
+
+/* That point of a phase's rows or columns of points; -1: all can be other than zero. */
+static inline int halving_zero_row(const halving_tiles *t, int phase) { return phase / 2 ? t->zero : -1; }
+static inline int halving_zero_column(const halving_tiles *t, int phase) { return phase % 2 ? t->zero : -1; }
 
 int ISA(is_halving)(med_conv_attr a, int h, int w);
 int ISA(conv_halving_fits)(const conv_job *job);
