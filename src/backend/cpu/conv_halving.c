@@ -11,7 +11,7 @@ enum { TB = 8 }; /* tiles of a product */
 #else
 enum { TB = 4 };
 #endif
-enum { OUT = 2 * VL /* outputs of a task */, TASK_TILES = 64, TAPS = 16, PAD = 16 /* keeps points out of the same cache sets */,
+enum { LINE = 16 /* floats of a cache line */, OUT = 2 * VL /* outputs of a task */, TASK_TILES = 64, TAPS = 16, PAD = 16 /* keeps points out of the same cache sets */,
        U_POINT = HALVING_K * OUT + PAD };
 
 /* ---- points of the input ---- */
@@ -167,6 +167,9 @@ INLINE void product_body(const float *v, const float *u, int n, int nt, int is_f
     }
     for (int i = 0; i < n; i++, u += OUT) {
         vf weight[2] = {vf_load(u), vf_load(u + VL)};
+        if (i % LINE == 0) {
+            UNROLL for (int t = 0; t < nt; t++) __builtin_prefetch(v + (nt + t) * HALVING_K + i); /* of the next tiles */
+        }
         UNROLL for (int t = 0; t < nt; t++) {
             vf x = vf_all(v[t * HALVING_K + i]);
             UNROLL for (int o = 0; o < 2; o++) acc[t][o] += weight[o] * x;
