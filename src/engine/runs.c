@@ -2,7 +2,7 @@
  *
  * Samples, where a plan has several: on small planes most of the time goes into weights: one call has all samples. On big planes it goes
  * into activations: from one small plane to the next, a run of calls is made for the first sample, then for the second.
- * Branches, where a plan has one sample: calls that only one output needs, as image heads. Each is a thread's own: no waiting for each
+ * Branches, where an inference has one sample: calls that only one output needs, as image heads. Each is a thread's own: no waiting for each
  * other within it.
  * What lives within a run is local: it has the memory of one sample, or of one branch of as many as run at the same time. */
 #include <stdlib.h>
@@ -161,8 +161,9 @@ static void find_branches(med_plan *p) {
     free(branch);
 }
 
+/* While training, gradients are outputs that must not wait for each other. */
 static bool wants_branches(const med_plan *p) {
-    return !p->options.is_reference && !p->options.no_fusion && med_threads() > 1 && med_switch_is_on(MED_SWITCH_BRANCHES);
+    return p->options.is_frozen && !p->options.is_reference && !p->options.no_fusion && med_threads() > 1 && med_switch_is_on(MED_SWITCH_BRANCHES);
 }
 
 void med_plan_find_runs(med_plan *p) {

@@ -163,7 +163,7 @@ static void samples_have_the_bits_that_they_have_alone(void **state) {
 enum { MAX_HEADS = 5, HEAD = EDGE * EDGE };
 
 /* Some images of one trunk; every second one is wanted with what it is made from. */
-static size_t run_heads(int n_heads, int n_threads, int n_threads_later, const char *is_on, float *y) {
+static size_t run_heads(int n_heads, int n_threads, int n_threads_later, const char *is_on, bool is_frozen, float *y) {
     static float x[SAMPLE], w[CHANNELS * CHANNELS * 9];
     for (int i = 0; i < SAMPLE; i++) x[i] = (float)sin(0.37 * i + 0.001 * i * (i % 13));
     for (int i = 0; i < CHANNELS * CHANNELS * 9; i++) w[i] = (float)(i % 17 - 8) / 64;
@@ -184,7 +184,7 @@ static size_t run_heads(int n_heads, int n_threads, int n_threads_later, const c
         med_output(g, out[i]);
         if (i % 2) med_output(g, h);
     }
-    med_plan *p = plan_of(g, (med_plan_options){.is_frozen = true});
+    med_plan *p = plan_of(g, (med_plan_options){.is_frozen = is_frozen});
     for (int i = 0; i < 2; i++) med_plan_bind(p, weights[i], w);
     med_plan_bind(p, in, x);
     med_threads_set(n_threads_later);
@@ -202,13 +202,14 @@ static void branches_keep_every_bit(void **state) {
     static float together[MAX_HEADS * HEAD], apart[MAX_HEADS * HEAD];
     static const int threads[][2] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {2, 1}, {2, 4}, {4, 2}, {8, 8}};
     for (int n = 1; n <= MAX_HEADS; n++) {
-        size_t n_bytes = run_heads(n, 2, 2, "off", apart);
+        size_t n_bytes = run_heads(n, 2, 2, "off", true, apart);
         for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
-            size_t n_more = run_heads(n, threads[t][0], threads[t][1], "on", together);
+            size_t n_more = run_heads(n, threads[t][0], threads[t][1], "on", true, together);
             assert_memory_equal(apart, together, (size_t)(n * HEAD) * sizeof(float));
             bool has_branches = threads[t][0] > 1 && n >= 2 * threads[t][0]; /* every second head is two outputs */
             if (has_branches) assert_true(n_more > n_bytes);
         }
+        assert_true(run_heads(n, 2, 2, "on", false, together) == n_bytes); /* not while training */
     }
     assert_int_equal(med_switch_set("plan.branches=on"), MED_OK);
 }
