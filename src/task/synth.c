@@ -245,7 +245,8 @@ static med_status prepare(job *b, const med_volume *mask) {
     b->slices = list_slices(&b->slicer, mask, &b->n_slices);
     b->n_lanes = b->n_slices < med_threads() ? 1 : med_threads();
     int n_single = b->n_lanes > 1 ? b->n_lanes * MED_SYNTH_GROUP : med_threads() > 1 ? b->n_slices : 0;
-    b->n_groups = b->n_slices > n_single && med_switch_is_on(MED_SWITCH_GROUPS) ? (b->n_slices - n_single) / MED_SYNTH_GROUP : 0;
+    bool may_group = med_switch_is_on(MED_SWITCH_GROUPS) && !b->options->slice_by_slice;
+    b->n_groups = may_group && b->n_slices > n_single ? (b->n_slices - n_single) / MED_SYNTH_GROUP : 0;
     b->is_busy = med_alloc((size_t)b->n_lanes * sizeof *b->is_busy);
     size_t n = (size_t)b->n_lanes * MED_SYNTH_GROUP * (size_t)med_modset_count(b->options->target) * 2 * n_pixels(b);
     MED_TRY(med_buffer_alloc(n * sizeof(double), "sums over draws", (void **)&b->sums));

@@ -27,6 +27,7 @@ typedef struct med_synth_options {
     int n_samples;            /* mean of that many draws */
     bool is_mirrored;         /* each draw also of the slices mirrored along axis 0: twice the draws, the second half of them
                                  mirrored back; for networks that learnt from mirrored slices */
+    bool slice_by_slice;      /* never in groups: the same images, a little slower, with the memory of one slice a thread */
     uint64_t seed;
 } med_synth_options;
 

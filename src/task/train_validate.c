@@ -34,7 +34,8 @@ static double mean_absolute(const med_volume *a, const med_volume *b) {
 static med_status judge_given(med_synth_model *model, const scans *s, med_modset observed, int given, uint64_t seed,
                               double *error) {
     med_synth_options how = {
-        .given = med_modset_of(given), .target = observed & med_net_makes(med_synth_model_config(model), med_modset_of(given)), .temperature = 1, .n_samples = 1, .seed = seed};
+        .given = med_modset_of(given), .target = observed & med_net_makes(med_synth_model_config(model), med_modset_of(given)), .temperature = 1, .n_samples = 1,
+        .slice_by_slice = true /* as the memory of a training is planned */, .seed = seed};
     const med_volume *inputs[MED_MAX_MODS] = {[0] = NULL};
     med_volume *out[MED_MAX_MODS];
     inputs[given] = s->input[given];
