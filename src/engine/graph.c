@@ -65,6 +65,25 @@ med_status med_graph_status(const med_graph *g) {
     return g->status == MED_OK ? MED_OK : med_fail(g->status, "%s", g->message);
 }
 
+int med_node_reads(const med_node *n, int *list) {
+    int k = 0;
+    for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i].id;
+    if (n->pro.stats.id >= 0) list[k++] = n->pro.stats.id;
+    if (n->pro.scale.id >= 0) list[k++] = n->pro.scale.id;
+    if (n->residual.id >= 0) list[k++] = n->residual.id;
+    return k;
+}
+
+char *med_graph_live(const med_graph *g) {
+    char *live = med_alloc((size_t)g->n_nodes);
+    int in[MED_MAX_READ];
+    for (int i = 0; i < med_graph_n_outputs(g); i++) live[med_graph_output(g, i).id] = 1;
+    for (int i = g->n_nodes - 1; i >= 0; i--)
+        if (live[i])
+            for (int k = med_node_reads(g->node[i], in); k--;) live[in[k]] = 1;
+    return live;
+}
+
 int med_graph_n_nodes(const med_graph *g) { return g->n_nodes; }
 int med_graph_n_params(const med_graph *g) { return g->n_params; }
 med_val med_graph_param(const med_graph *g, int i) { return g->param[i]; }

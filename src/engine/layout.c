@@ -1,5 +1,5 @@
 /* layout.c: where every value lies. Activations share one buffer: a block is taken when its node runs and given back
- * after the last node that reads it; the smallest free block that fits is taken. What a run of calls that are made sample by sample
+ * after the last node that reads it; the smallest free block that fits is taken. What a run of calls that are made part by part
  * shares with others is there from its begin to its end. */
 #include <stdlib.h>
 #include <string.h>
@@ -70,15 +70,6 @@ int med_plan_root(const med_plan *p, int id) {
     return n->op->flags & MED_OP_VIEW ? med_plan_root(p, n->in[0].id) : id;
 }
 
-int med_plan_inputs(const med_node *n, int *list) {
-    int k = 0;
-    for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i].id;
-    if (n->pro.stats.id >= 0) list[k++] = n->pro.stats.id;
-    if (n->pro.scale.id >= 0) list[k++] = n->pro.scale.id;
-    if (n->residual.id >= 0) list[k++] = n->residual.id;
-    return k;
-}
-
 /* Position until which a value that call c makes or reads has to be there. */
 static int until(const med_plan *p, int root, int c) { return p->run_end[c] >= 0 && !p->is_local[root] ? p->run_end[c] : c; }
 
@@ -88,7 +79,7 @@ static int *last_uses(const med_plan *p) {
     int *last = med_alloc((size_t)p->n_nodes * sizeof(int)), in[MED_MAX_READ];
     for (int i = 0; i < p->n_nodes; i++) last[i] = -1;
     for (int c = 0; c < p->n_calls; c++)
-        for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
+        for (int k = med_node_reads(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
             int root = med_plan_root(p, in[k]);
             last[root] = until(p, root, c);
         }
@@ -179,7 +170,7 @@ static void place_outputs(med_plan *p, free_lists *f, int c, bool is_local, int 
 
 static void give_back_inputs(const med_plan *p, free_lists *f, int c, int position, int *last) {
     int in[MED_MAX_READ];
-    for (int k = med_plan_inputs(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
+    for (int k = med_node_reads(med_node_of(p->graph, (med_val){p->call[c]}), in); k--;) {
         int root = med_plan_root(p, in[k]);
         if (last[root] == position) give_back_value(p, f, root, last);
     }

@@ -117,7 +117,11 @@ extern const med_unary_fn med_unary_table[MED_N_UNARY];
 med_val med_node_add(med_graph *g, med_op_id op, const med_val *in, int n_in, const void *attr);
 const med_node *med_node_of(const med_graph *g, med_val v);
 med_node *med_node_mutable(med_graph *g, med_val v);
+/* What a node reads, with prologue and residual: ids, at most MED_MAX_READ; returns their number. */
+int med_node_reads(const med_node *n, int *list);
 int med_graph_n_nodes(const med_graph *g);
+/* Per node: whether an output needs it. Owned. */
+char *med_graph_live(const med_graph *g);
 int med_graph_n_outputs(const med_graph *g);
 med_val med_graph_output(const med_graph *g, int i);
 med_val med_graph_output_param(const med_graph *g, int i); /* MED_NONE: the output is kept */

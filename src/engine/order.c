@@ -32,7 +32,7 @@ static void sort_by_last_leaf(med_plan *p) {
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         last[i] = n->id == MED_OP_input || n->id == MED_OP_param ? i : 0;
-        for (int k = med_plan_inputs(n, in); k--;) last[i] = last[in[k]] > last[i] ? last[in[k]] : last[i];
+        for (int k = med_node_reads(n, in); k--;) last[i] = last[in[k]] > last[i] ? last[in[k]] : last[i];
     }
     for (int c = 0; c < p->n_calls; c++) key[c] = last[p->call[c]];
     med_plan_order_by(p, key);
@@ -44,7 +44,7 @@ static void sort_by_last_leaf(med_plan *p) {
 static bool grows(const med_plan *p, const med_node *n, int id) {
     int in[MED_MAX_READ];
     size_t read = 0, written = med_plan_value_bytes(p, id) + (n->side.id >= 0 ? med_plan_value_bytes(p, n->side.id) : 0);
-    for (int k = med_plan_inputs(n, in); k--;) {
+    for (int k = med_node_reads(n, in); k--;) {
         int root = med_plan_root(p, in[k]);
         if (!(med_node_of(p->graph, (med_val){root})->op->flags & MED_OP_LEAF)) read += med_plan_value_bytes(p, root);
     }
@@ -61,7 +61,7 @@ static void let_some_wait(med_plan *p) {
         int user = first[p->call[c]];
         if (n->side.id >= 0 && first[n->side.id] < user) user = first[n->side.id];
         key[c] = user < p->n_calls && (n->is_again || grows(p, n, p->call[c])) ? user : c;
-        for (int k = med_plan_inputs(n, in); k--;) {
+        for (int k = med_node_reads(n, in); k--;) {
             int root = med_plan_root(p, in[k]);
             if (key[c] < first[root]) first[root] = key[c];
         }
@@ -83,7 +83,7 @@ static void place_hand_overs(med_plan *p) {
         const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
         made[p->call[c]] = c;
         if (n->side.id >= 0) made[n->side.id] = c;
-        for (int k = med_plan_inputs(n, in); k--;) read[med_plan_root(p, in[k])] = c;
+        for (int k = med_node_reads(n, in); k--;) read[med_plan_root(p, in[k])] = c;
     }
     int n_outputs = med_graph_n_outputs(p->graph);
     p->hand_over = med_alloc((size_t)n_outputs * sizeof *p->hand_over);

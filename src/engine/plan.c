@@ -36,16 +36,6 @@ static med_status reserve(med_workspace *w, size_t n_bytes) {
     return MED_OK;
 }
 
-static void mark_live(med_plan *p) {
-    int in[MED_MAX_READ];
-    for (int i = 0; i < med_graph_n_outputs(p->graph); i++) p->live[med_graph_output(p->graph, i).id] = 1;
-    for (int i = p->n_nodes - 1; i >= 0; i--) {
-        const med_node *n = med_node_of(p->graph, (med_val){i});
-        if (!p->live[i]) continue;
-        for (int k = med_plan_inputs(n, in); k--;) p->live[in[k]] = 1;
-    }
-}
-
 static void mark_frozen(med_plan *p) {
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
@@ -115,7 +105,7 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     p->item_bytes = options.is_reference ? sizeof(double) : sizeof(float);
     p->n_nodes = med_graph_n_nodes(g);
     size_t n = (size_t)p->n_nodes;
-    p->live = med_alloc(n);
+    p->live = med_graph_live(g);
     p->is_frozen = med_alloc(n);
     p->call = med_alloc(n * sizeof *p->call);
     p->run_end = med_alloc(n * sizeof *p->run_end);
@@ -124,7 +114,6 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     p->place = med_alloc(n * sizeof *p->place);
     p->bound = med_alloc(n * sizeof *p->bound);
     p->seconds = med_alloc(n * sizeof *p->seconds);
-    mark_live(p);
     mark_frozen(p);
     collect_calls(p);
     med_plan_order(p);

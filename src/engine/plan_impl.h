@@ -67,9 +67,8 @@ void med_plan_find_runs(med_plan *plan);
 void med_plan_layout(med_plan *plan);
 /* Runs every call once; leaves are in place. */
 void med_plan_execute(med_plan *plan);
-/* The node whose memory this value uses; what a node reads: ids, at most MED_MAX_READ, and their number. */
+/* The node whose memory this value uses. */
 int med_plan_root(const med_plan *plan, int id);
-int med_plan_inputs(const med_node *n, int *list);
 size_t med_plan_value_bytes(const med_plan *plan, int id);
 /* Memory of a value; NULL for a leaf that is not bound. */
 void *med_plan_memory(const med_plan *plan, med_val v);

@@ -10,43 +10,23 @@ typedef struct uses {
     int *first, *user;
 } uses;
 
-static int node_inputs(const med_node *n, med_val *list) {
-    int k = 0;
-    for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i];
-    if (n->pro.stats.id >= 0) list[k++] = n->pro.stats;
-    if (n->pro.scale.id >= 0) list[k++] = n->pro.scale;
-    if (n->residual.id >= 0) list[k++] = n->residual;
-    return k;
-}
-
-static char *mark_live(const med_graph *g) {
-    int n = med_graph_n_nodes(g);
-    char *live = med_alloc((size_t)n);
-    for (int i = 0; i < med_graph_n_outputs(g); i++) live[med_graph_output(g, i).id] = 1;
-    for (int i = n - 1; i >= 0; i--) {
-        if (!live[i]) continue;
-        med_val in[MED_MAX_READ];
-        int k = node_inputs(med_node_of(g, (med_val){i}), in);
-        while (k--) live[in[k].id] = 1;
-    }
-    return live;
-}
+static const med_node *at(const med_graph *g, int id) { return med_node_of(g, (med_val){id}); }
 
 /* `all`: also nodes that no output needs yet (while gradients are being built there are no outputs). */
 static uses find_uses(const med_graph *g, int all) {
     int n = med_graph_n_nodes(g);
-    char *live = mark_live(g);
+    char *live = med_graph_live(g);
     uses u = {med_alloc((size_t)(n + 2) * sizeof(int)), NULL};
-    med_val in[MED_MAX_READ];
+    int in[MED_MAX_READ];
     for (int i = 0; i < n; i++)
         if (all || live[i])
-            for (int k = node_inputs(med_node_of(g, (med_val){i}), in); k--;) u.first[in[k].id + 2]++;
+            for (int k = med_node_reads(at(g, i), in); k--;) u.first[in[k] + 2]++;
     for (int i = 0; i < med_graph_n_outputs(g); i++) u.first[med_graph_output(g, i).id + 2]++;
     for (int i = 2; i < n + 2; i++) u.first[i] += u.first[i - 1];
     u.user = med_alloc((size_t)(u.first[n + 1] + 1) * sizeof(int));
     for (int i = 0; i < n; i++)
         if (all || live[i])
-            for (int k = node_inputs(med_node_of(g, (med_val){i}), in); k--;) u.user[u.first[in[k].id + 1]++] = i;
+            for (int k = med_node_reads(at(g, i), in); k--;) u.user[u.first[in[k] + 1]++] = i;
     for (int i = 0; i < med_graph_n_outputs(g); i++) u.user[u.first[med_graph_output(g, i).id + 1]++] = -1;
     free(live);
     return u;
@@ -56,8 +36,6 @@ static void free_uses(uses u) {
     free(u.first);
     free(u.user);
 }
-
-static const med_node *at(const med_graph *g, int id) { return med_node_of(g, (med_val){id}); }
 
 /* ---- what is computed alike ---- */
 
@@ -225,13 +203,11 @@ void med_rewrite_residuals(med_graph *g) {
     for (int i = 0; i < med_graph_n_nodes(g); i++) {
         const med_node *add = at(g, i);
         if (add->id != MED_OP_add || u.first[i] == u.first[i + 1] || is_output(&u, i)) continue;
-        int k = adds_to_pointwise(g, &u, add, 0) ? 0 : 1;
-        if (!adds_to_pointwise(g, &u, add, k)) continue;
-        int conv = add->in[k].id;
-        med_node_mutable(g, add->in[k])->residual = add->in[!k];
-        replace(g, &u, i, conv);
-        free_uses(u);
-        u = find_uses(g, 0);
+        int k = 0;
+        while (k < 2 && !adds_to_pointwise(g, &u, add, k)) k++;
+        if (k == 2) continue;
+        med_node_mutable(g, add->in[k])->residual = add->in[!k]; /* whose users are not asked for again: u stays right for the others */
+        replace(g, &u, i, add->in[k].id);
     }
     free_uses(u);
 }

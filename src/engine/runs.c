@@ -25,7 +25,7 @@ static void mark_samples(med_plan *p) {
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         p->has_samples[i] = n->id == MED_OP_input || (n->id == MED_OP_fill && n->shape.rank && n->shape.dim[0] == p->n_samples);
-        for (int k = med_plan_inputs(n, in); k--;) p->has_samples[i] |= p->has_samples[in[k]];
+        for (int k = med_node_reads(n, in); k--;) p->has_samples[i] |= p->has_samples[in[k]];
     }
 }
 
@@ -47,7 +47,7 @@ static bool is_separable(const med_plan *p, int id) {
     if (!(n->op->flags & MED_OP_BY_SAMPLE) || p->is_frozen[id] || is_along_samples(n) || !p->has_samples[id] || !has_own(p, id)) return false;
     if (n->id == MED_OP_matmul && p->has_samples[n->in[1].id]) return false;
     int in[MED_MAX_READ];
-    for (int k = med_plan_inputs(n, in); k--;)
+    for (int k = med_node_reads(n, in); k--;)
         if (p->has_samples[in[k]] && !has_own(p, in[k])) return false;
     return true;
 }
@@ -60,7 +60,7 @@ static char *find_big(const med_plan *p) {
     for (int i = 0; i < p->n_nodes; i++) {
         const med_node *n = med_node_of(p->graph, (med_val){i});
         int64_t own = n->shape.rank == 4 ? n->shape.dim[2] * n->shape.dim[3] : 1, read = 0;
-        for (int k = med_plan_inputs(n, in); k--;)
+        for (int k = med_node_reads(n, in); k--;)
             if (p->has_samples[in[k]] && plane[in[k]] > read) read = plane[in[k]];
         plane[i] = own > 1 ? own : read;
         is_big[i] = p->has_samples[i] && (own > read ? own : read) >= p->options.big_plane;
@@ -79,7 +79,7 @@ static void find_local(med_plan *p) {
         made[p->call[c]] = p->run_end[c];
         p->is_local[p->call[c]] = is_in_run;
         if (n->side.id >= 0) made[n->side.id] = p->run_end[c], p->is_local[n->side.id] = is_in_run;
-        for (int k = med_plan_inputs(n, in); k--;) {
+        for (int k = med_node_reads(n, in); k--;) {
             int root = med_plan_root(p, in[k]);
             if (made[root] != p->run_end[c]) p->is_local[root] = 0;
         }
@@ -116,7 +116,7 @@ static int *find_owners(const med_plan *p) {
         const med_node *n = med_node_of(p->graph, (med_val){p->call[c]});
         of_call[c] = n->side.id < 0 ? of_value[p->call[c]] : join(of_value[p->call[c]], of_value[n->side.id]);
         if (p->is_frozen[p->call[c]]) of_call[c] = SEVERAL; /* made once, first */
-        for (int k = med_plan_inputs(n, in); k--;) {
+        for (int k = med_node_reads(n, in); k--;) {
             int root = med_plan_root(p, in[k]);
             of_value[root] = join(of_value[root], of_call[c]);
         }
