@@ -216,12 +216,12 @@ static void give_back_lane(job *b, int lane, int n_slices, med_status status) {
 static void slices_task(void *context, int i) {
     job *b = context;
     int lane = take_lane(b), is_group = i < b->n_groups, n = is_group ? MED_SYNTH_GROUP : 1;
-    const int *slices = b->slices + (is_group ? i * MED_SYNTH_GROUP : b->n_groups * (MED_SYNTH_GROUP - 1) + i);
-    if (lane >= 0) give_back_lane(b, lane, n, run_slices(b, lane, slices, n));
+    int first = is_group ? i * MED_SYNTH_GROUP : b->n_groups * MED_SYNTH_GROUP + i - b->n_groups;
+    if (lane >= 0) give_back_lane(b, lane, n, run_slices(b, lane, b->slices + first, n));
 }
 
 static med_status run_all(job *b) {
-    int n_tasks = b->n_slices - b->n_groups * (MED_SYNTH_GROUP - 1);
+    int n_tasks = b->n_groups + b->n_slices - b->n_groups * MED_SYNTH_GROUP;
     if (b->n_groups) MED_TRY(med_synth_model_prepare(b->model, b->options, MED_SYNTH_GROUP, b->n_lanes));
     if (n_tasks > b->n_groups) MED_TRY(med_synth_model_prepare(b->model, b->options, 1, b->n_lanes));
     b->progress = med_progress_start("synth", b->n_slices);
@@ -241,12 +241,17 @@ static med_status create_filled(med_grid grid, float value, med_volume **out) {
     return MED_OK;
 }
 
+/* None where a slice has all threads; of several lanes each keeps as many single slices as a group has for the end. */
+static int count_groups(const job *b) {
+    if (b->options->slice_by_slice || !med_switch_is_on(MED_SWITCH_GROUPS) || b->n_lanes < med_threads()) return 0;
+    int n_groups = b->n_slices / MED_SYNTH_GROUP - (b->n_lanes > 1 ? b->n_lanes : 0);
+    return n_groups > 0 ? n_groups : 0;
+}
+
 static med_status prepare(job *b, const med_volume *mask) {
     b->slices = list_slices(&b->slicer, mask, &b->n_slices);
     b->n_lanes = b->n_slices < med_threads() ? 1 : med_threads();
-    int n_single = b->n_lanes > 1 ? b->n_lanes * MED_SYNTH_GROUP : med_threads() > 1 ? b->n_slices : 0;
-    bool may_group = med_switch_is_on(MED_SWITCH_GROUPS) && !b->options->slice_by_slice;
-    b->n_groups = may_group && b->n_slices > n_single ? (b->n_slices - n_single) / MED_SYNTH_GROUP : 0;
+    b->n_groups = count_groups(b);
     b->is_busy = med_alloc((size_t)b->n_lanes * sizeof *b->is_busy);
     size_t n = (size_t)b->n_lanes * MED_SYNTH_GROUP * (size_t)med_modset_count(b->options->target) * 2 * n_pixels(b);
     MED_TRY(med_buffer_alloc(n * sizeof(double), "sums over draws", (void **)&b->sums));

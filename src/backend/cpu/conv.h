@@ -11,7 +11,7 @@
 
 #include "backend/cpu/kernels.h"
 
-enum { MAX_TAPS = 98, STRIP_SLACK = 4 * VL /* floats readable behind a strip */ };
+enum { LINE = 16 /* floats of a cache line */, MAX_TAPS = 98, STRIP_SLACK = 4 * VL /* floats readable behind a strip */ };
 
 /* How the columns of an input row lie in a row of a strip: residue k of the columns in the line `first[k]`, shifted, and where
  * the strip is flat also in line `second[k]`. */

@@ -11,7 +11,7 @@ enum { TB = 8 }; /* tiles of a product */
 #else
 enum { TB = 4 };
 #endif
-enum { LINE = 16 /* floats of a cache line */, OUT = 2 * VL /* outputs of a task */, TASK_TILES = 64, TAPS = 16, PAD = 16 /* keeps points out of the same cache sets */,
+enum { OUT = 2 * VL /* outputs of a task */, TASK_TILES = 64, TAPS = 16, PAD = 16 /* keeps points out of the same cache sets */,
        U_POINT = HALVING_K * OUT + PAD };
 
 /* ---- points of the input ---- */

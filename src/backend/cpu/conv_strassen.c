@@ -10,7 +10,7 @@
 #include "engine/switches.h"
 
 enum { PARTS = 3, HALVES = 2, PRODUCTS = 15, MOST_TERMS = 3 /* of a sum of weights */, MOST_POSITIONS = 192, MOST_TILES = (MOST_POSITIONS / HALVES / VL + 1) / 2 };
-enum { CHUNK = 64, LINE = 16 /* floats of a cache line */, SHARES = 4 /* of LINE inputs */, PAD = 16 /* keeps sums out of the same cache set */ };
+enum { CHUNK = 64, SHARES = 4 /* of LINE inputs */, PAD = 16 /* keeps sums out of the same cache set */ };
 
 /* Product i of the sum of w[i][m][k] times part (m,k) of w and that of x[i][k][h] times part (k,h) of x is added y[i][m][h] times to
  * part (m,h) of y. The first part of w in each has no sign. */

@@ -2,8 +2,6 @@
  * rows (w_k 1) OB rows are read side by side; with w in columns (w_output 1) OB neighbours. AVX-512: 24 multiply-adds for 11 loads. */
 #include "backend/cpu/product.h"
 
-enum { LINE = 16 /* floats of a cache line */ };
-
 INLINE void tile_body(const product_tile *t, int nv, int no, int is_rows) {
     vf acc[OB][NV];
     UNROLL for (int o = 0; o < no; o++) {
