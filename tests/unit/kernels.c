@@ -125,18 +125,26 @@ static void check_side(const prepared *p, const float *out, const char *what) {
     free(wanted);
 }
 
+static const char *const isas[] = {"portable", "avx2", "avx512"};
+enum { N_ISAS = sizeof isas / sizeof *isas };
+
+/* NULL: not on this processor. */
+static const med_backend *backend_of(int isa) {
+    setenv("MEDLEY_ISA", isas[isa], 1);
+    const med_backend *backend = med_backend_cpu();
+    return strstr(backend->name, isas[isa]) ? backend : NULL;
+}
+
 static void check_case(const kernel_case *k) {
-    static const char *const isas[] = {"portable", "avx2", "avx512"};
     prepared p;
     prepare(k, &p);
     int64_t n = med_shape_count(p.node.shape);
     float *wanted = malloc((size_t)n * sizeof *wanted);
     p.call.out.f32 = wanted;
     med_call_reference(&p.call);
-    for (int isa = 0; isa < 3; isa++) {
-        setenv("MEDLEY_ISA", isas[isa], 1);
-        const med_backend *backend = med_backend_cpu();
-        if (!strstr(backend->name, isas[isa])) continue; /* not on this processor */
+    for (int isa = 0; isa < N_ISAS; isa++) {
+        const med_backend *backend = backend_of(isa);
+        if (!backend) continue;
         char what[320];
         snprintf(what, sizeof what, "%s %s", backend->name, p.what);
         assert_non_null(backend->kernel[k->op]);
@@ -177,15 +185,13 @@ static med_view view_of_sample(med_view v, int64_t sample) {
 
 /* Each of some samples has the bits that it has alone: slices are computed in groups of any size. */
 static void check_samples(const kernel_case *k) {
-    static const char *const isas[] = {"portable", "avx2", "avx512"};
     prepared p;
     prepare(k, &p);
     int64_t n = med_shape_count(p.node.shape), n_samples = k->in[0].dim[0];
     float *all = malloc((size_t)n * sizeof *all), *one = malloc((size_t)(n / n_samples) * sizeof *one), side[4096];
-    for (int isa = 0; isa < 3; isa++) {
-        setenv("MEDLEY_ISA", isas[isa], 1);
-        const med_backend *backend = med_backend_cpu();
-        if (!strstr(backend->name, isas[isa])) continue;
+    for (int isa = 0; isa < N_ISAS; isa++) {
+        const med_backend *backend = backend_of(isa);
+        if (!backend) continue;
         p.call.out.f32 = all;
         backend->kernel[k->op](&p.call);
         for (int64_t s = 0; s < n_samples; s++) {
@@ -482,7 +488,6 @@ static void functions_are_accurate(void **state) {
     (void)state;
     enum { N = 4001 };
     static float x[N], y[N];
-    static const char *const isas[] = {"portable", "avx2", "avx512"};
     for (int isa = 0; isa < 3; isa++)
         for (int kind = 0; kind < MED_N_UNARY; kind++) {
             setenv("MEDLEY_ISA", isas[isa], 1);

@@ -105,6 +105,13 @@ static void two_plans_share_a_workspace(void **state) {
 
 enum { SAMPLES = 3, CHANNELS = 8, EDGE = 16, SAMPLE = CHANNELS * EDGE * EDGE };
 
+static float images[SAMPLES * SAMPLE], noises[SAMPLES * SAMPLE], kernels[CHANNELS * CHANNELS * 9];
+
+static void fill_leaves(void) {
+    for (int i = 0; i < SAMPLES * SAMPLE; i++) images[i] = (float)sin(0.37 * i + 0.001 * i * (i % 13)), noises[i] = (float)cos(1.7 * i);
+    for (int i = 0; i < CHANNELS * CHANNELS * 9; i++) kernels[i] = (float)(i % 17 - 8) / 64;
+}
+
 /* Big planes, their squeeze and excitation, small planes with noise, big planes that read a skip. */
 static med_val small_unet(med_graph *g, int n, med_val *x, med_val *noise) {
     const med_conv_attr same = {3, 1, 1, MED_PAD_ZERO}, down = {3, 2, 1, MED_PAD_ZERO};
@@ -122,16 +129,14 @@ static med_val small_unet(med_graph *g, int n, med_val *x, med_val *noise) {
 
 /* y of n samples from sample `first` on; twice, as frozen values are there the second time. Returns the plan's bytes. */
 static size_t run_samples(int n, int first, int64_t big_plane, float *y) {
-    static float x[SAMPLES * SAMPLE], noise[SAMPLES * SAMPLE], w[CHANNELS * CHANNELS * 9];
-    for (int i = 0; i < SAMPLES * SAMPLE; i++) x[i] = (float)sin(0.37 * i + 0.001 * i * (i % 13)), noise[i] = (float)cos(1.7 * i);
-    for (int i = 0; i < CHANNELS * CHANNELS * 9; i++) w[i] = (float)(i % 17 - 8) / 64;
+    fill_leaves();
     med_graph *g = med_graph_create();
     med_val in, eps, out = small_unet(g, n, &in, &eps);
     med_output(g, out);
     med_plan *p = plan_of(g, (med_plan_options){.is_frozen = true, .big_plane = big_plane});
-    for (int i = 0; i < med_graph_n_params(g); i++) med_plan_bind(p, med_graph_param(g, i), w);
-    med_plan_bind(p, in, x + first * SAMPLE);
-    med_plan_bind(p, eps, noise + first * SAMPLE / 4);
+    for (int i = 0; i < med_graph_n_params(g); i++) med_plan_bind(p, med_graph_param(g, i), kernels);
+    med_plan_bind(p, in, images + first * SAMPLE);
+    med_plan_bind(p, eps, noises + first * SAMPLE / 4);
     for (int round = 0; round < 2; round++) assert_int_equal(med_plan_run(p), MED_OK);
     med_plan_read(p, out, y);
     size_t n_bytes = med_plan_bytes(p);
@@ -164,9 +169,7 @@ enum { MAX_HEADS = 5, HEAD = EDGE * EDGE };
 
 /* Some images of one trunk; every second one is wanted with what it is made from. */
 static size_t run_heads(int n_heads, int n_threads, int n_threads_later, const char *is_on, bool is_frozen, float *y) {
-    static float x[SAMPLE], w[CHANNELS * CHANNELS * 9];
-    for (int i = 0; i < SAMPLE; i++) x[i] = (float)sin(0.37 * i + 0.001 * i * (i % 13));
-    for (int i = 0; i < CHANNELS * CHANNELS * 9; i++) w[i] = (float)(i % 17 - 8) / 64;
+    fill_leaves();
     char pair[32];
     snprintf(pair, sizeof pair, "plan.branches=%s", is_on);
     assert_int_equal(med_switch_set(pair), MED_OK);
@@ -185,8 +188,8 @@ static size_t run_heads(int n_heads, int n_threads, int n_threads_later, const c
         if (i % 2) med_output(g, h);
     }
     med_plan *p = plan_of(g, (med_plan_options){.is_frozen = is_frozen});
-    for (int i = 0; i < 2; i++) med_plan_bind(p, weights[i], w);
-    med_plan_bind(p, in, x);
+    for (int i = 0; i < 2; i++) med_plan_bind(p, weights[i], kernels);
+    med_plan_bind(p, in, images);
     med_threads_set(n_threads_later);
     for (int round = 0; round < 2; round++) assert_int_equal(med_plan_run(p), MED_OK);
     for (int i = 0; i < n_heads; i++) med_plan_read(p, out[i], y + i * HEAD);
