@@ -2,40 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/node.h"
 #include "engine/rewrite.h"
-
-/* Live users of every node, as lists in one array: those of v are user[first[v] .. first[v+1]). Outputs count as user -1. */
-typedef struct uses {
-    int *first, *user;
-} uses;
+#include "engine/uses.h"
 
 static const med_node *at(const med_graph *g, int id) { return med_node_of(g, (med_val){id}); }
-
-/* `all`: also nodes that no output needs yet (while gradients are being built there are no outputs). */
-static uses find_uses(const med_graph *g, int all) {
-    int n = med_graph_n_nodes(g);
-    char *live = med_graph_live(g);
-    uses u = {med_alloc((size_t)(n + 2) * sizeof(int)), NULL};
-    int in[MED_MAX_READ];
-    for (int i = 0; i < n; i++)
-        if (all || live[i])
-            for (int k = med_node_reads(at(g, i), in); k--;) u.first[in[k] + 2]++;
-    for (int i = 0; i < med_graph_n_outputs(g); i++) u.first[med_graph_output(g, i).id + 2]++;
-    for (int i = 2; i < n + 2; i++) u.first[i] += u.first[i - 1];
-    u.user = med_alloc((size_t)(u.first[n + 1] + 1) * sizeof(int));
-    for (int i = 0; i < n; i++)
-        if (all || live[i])
-            for (int k = med_node_reads(at(g, i), in); k--;) u.user[u.first[in[k] + 1]++] = i;
-    for (int i = 0; i < med_graph_n_outputs(g); i++) u.user[u.first[med_graph_output(g, i).id + 1]++] = -1;
-    free(live);
-    return u;
-}
-
-static void free_uses(uses u) {
-    free(u.first);
-    free(u.user);
-}
 
 /* ---- what is computed alike ---- */
 
@@ -55,6 +25,10 @@ static int is_alike(const med_node *a, const med_node *b) {
            med_shape_equal(a->shape, b->shape) && (a->op->attr_size == 0 || memcmp(a->attr, b->attr, a->op->attr_size) == 0);
 }
 
+static int is_as_built(const med_node *n) {
+    return n->pro.stats.id < 0 && n->pro.scale.id < 0 && !n->epi.is_on && n->residual.id < 0;
+}
+
 /* A table of node ids by hash; the first of a kind stands for all. Outputs keep their nodes. */
 void med_rewrite_common(med_graph *g) {
     int n = med_graph_n_nodes(g), size = 1;
@@ -64,7 +38,7 @@ void med_rewrite_common(med_graph *g) {
         med_node *node = med_node_mutable(g, (med_val){i});
         same[i] = i;
         for (int k = 0; k < node->n_in; k++) node->in[k].id = same[node->in[k].id];
-        if (node->id == MED_OP_input || node->id == MED_OP_param || node->is_again || node->pro.stats.id >= 0 || node->pro.scale.id >= 0 || node->epi.is_on || node->residual.id >= 0) continue;
+        if (node->id == MED_OP_input || node->id == MED_OP_param || node->is_again || !is_as_built(node)) continue;
         int at = (int)(hash_of(node) & (uint64_t)(size - 1));
         while (table[at] && !is_alike(med_node_of(g, (med_val){table[at] - 1}), node)) at = (at + 1) & (size - 1);
         if (table[at]) same[i] = table[at] - 1;
@@ -75,14 +49,14 @@ void med_rewrite_common(med_graph *g) {
 }
 
 /* Statistics that are merged with others' (group norm): a bias in them has an effect. */
-static int is_merged(const med_graph *g, const uses *u, int stats) {
+static int is_merged(const med_graph *g, const med_uses *u, int stats) {
     int merged = 0;
     for (int k = u->first[stats]; k < u->first[stats + 1]; k++) merged |= u->user[k] >= 0 && at(g, u->user[k])->id == MED_OP_merge_stats;
     return merged;
 }
 
 /* What removes the mean of every channel of v: its own statistics, or normalising by them. */
-static int removes_mean(const med_graph *g, const uses *u, int user, int v) {
+static int removes_mean(const med_graph *g, const med_uses *u, int user, int v) {
     if (user < 0) return 0;
     const med_node *n = at(g, user);
     if (n->id == MED_OP_norm_stats) return !is_merged(g, u, user);
@@ -90,7 +64,7 @@ static int removes_mean(const med_graph *g, const uses *u, int user, int v) {
 }
 
 void med_rewrite_biases(med_graph *g) {
-    uses u = find_uses(g, 1);
+    med_uses u = med_uses_find(g, 1);
     for (int i = 0; i < med_graph_n_nodes(g); i++) {
         med_node *n = med_node_mutable(g, (med_val){i});
         if ((n->id != MED_OP_conv2d && n->id != MED_OP_depthwise2d) || n->n_in < 3) continue;
@@ -99,14 +73,14 @@ void med_rewrite_biases(med_graph *g) {
             is_normalised = removes_mean(g, &u, u.user[k], i);
         if (is_normalised) n->n_in = 2;
     }
-    free_uses(u);
+    med_uses_free(u);
 }
 
 void med_rewrite_norm_grads(med_graph *g) {
-    uses u = find_uses(g, 0);
+    med_uses u = med_uses_find(g, 0);
     for (int i = 0; i < med_graph_n_nodes(g); i++) {
         const med_node *ug = at(g, i);
-        if (ug->id != MED_OP_unary_grad || u.first[i + 1] - u.first[i] != 1 || u.user[u.first[i]] < 0) continue;
+        if (ug->id != MED_OP_unary_grad || med_uses_count(&u, i) != 1 || u.user[u.first[i]] < 0) continue;
         med_node *ng = med_node_mutable(g, (med_val){u.user[u.first[i]]});
         const med_node *norm = at(g, ug->in[0].id);
         if (ng->id != MED_OP_normalize_grad || norm->id != MED_OP_normalize || ng->in[2].id != i) continue;
@@ -114,49 +88,32 @@ void med_rewrite_norm_grads(med_graph *g) {
         ng->attr = ug->attr; /* both are med_unary_attr */
         ng->in[2] = ug->in[1];
     }
-    free_uses(u);
+    med_uses_free(u);
 }
 
-static int only_user(const uses *u, int v) { return u->first[v + 1] - u->first[v] == 1 ? u->user[u->first[v]] : -1; }
-
 /* The activation behind norm_stats and normalize of node i, which nobody else reads; -1 when there is more or less. */
-static int activation_behind_norm(const med_graph *g, const uses *u, int i) {
-    if (u->first[i + 1] - u->first[i] != 2) return -1;
+static int activation_behind_norm(const med_graph *g, const med_uses *u, int i) {
+    if (med_uses_count(u, i) != 2) return -1;
     int a = u->user[u->first[i]], b = u->user[u->first[i] + 1];
     if (a < 0 || b < 0 || at(g, a)->id != MED_OP_norm_stats || at(g, b)->id != MED_OP_normalize) return -1;
-    if (at(g, b)->in[0].id != i || at(g, b)->in[1].id != a || only_user(u, a) != b) return -1;
-    int act = only_user(u, b);
+    if (at(g, b)->in[0].id != i || at(g, b)->in[1].id != a || med_uses_only(u, a) != b) return -1;
+    int act = med_uses_only(u, b);
     return act >= 0 && at(g, act)->id == MED_OP_unary ? act : -1;
 }
 
-static int is_output(const uses *u, int v) {
-    int is = 0;
-    for (int k = u->first[v]; k < u->first[v + 1]; k++) is |= u->user[k] < 0;
-    return is;
-}
-
-/* Users of v read `by` instead. */
-static void replace(med_graph *g, const uses *u, int v, int by) {
-    for (int k = u->first[v]; k < u->first[v + 1]; k++) {
-        med_node *user = med_node_mutable(g, (med_val){u->user[k]});
-        for (int j = 0; j < user->n_in; j++)
-            if (user->in[j].id == v) user->in[j].id = by;
-    }
-}
-
 void med_rewrite_epilogues(med_graph *g) {
-    uses u = find_uses(g, 0);
+    med_uses u = med_uses_find(g, 0);
     for (int i = 0; i < med_graph_n_nodes(g); i++) {
         med_node *n = med_node_mutable(g, (med_val){i});
         if (!(n->op->flags & MED_OP_EPILOGUE) || n->epi.is_on) continue;
         int act = activation_behind_norm(g, &u, i);
-        if (act < 0 || is_output(&u, act)) continue;
+        if (act < 0 || med_uses_is_output(&u, act)) continue;
         const med_unary_attr *a = at(g, act)->attr;
         const med_norm_attr *norm = at(g, u.user[u.first[i]])->attr;
         n->epi = (med_epilogue){.is_on = true, .eps = norm->eps, .act = a->kind, .param = a->param};
-        replace(g, &u, act, i);
+        med_uses_replace(g, &u, act, i);
     }
-    free_uses(u);
+    med_uses_free(u);
 }
 
 /* The prologue that computes v, and in *x what it reads; false when v is none of the pattern. */
@@ -189,27 +146,27 @@ static int match_prologue(const med_graph *g, med_val v, med_prologue *pro, med_
 }
 
 /* Input k of the sum `add` is a 1x1 convolution for nobody else, and the other one is there before it, as it is. */
-static int adds_to_pointwise(const med_graph *g, const uses *u, const med_node *add, int k) {
+static int adds_to_pointwise(const med_graph *g, const med_uses *u, const med_node *add, int k) {
     const med_node *conv = at(g, add->in[k].id);
     med_prologue unused;
     med_val x, other = add->in[!k];
     if (!(conv->op->flags & MED_OP_RESIDUAL) || ((const med_conv_attr *)conv->attr)->kernel != 1 || conv->residual.id >= 0 || conv->is_again) return 0;
-    return u->first[add->in[k].id + 1] - u->first[add->in[k].id] == 1 && other.id < add->in[k].id && med_shape_equal(at(g, other.id)->shape, add->shape) &&
+    return med_uses_count(u, add->in[k].id) == 1 && other.id < add->in[k].id && med_shape_equal(at(g, other.id)->shape, add->shape) &&
            med_shape_equal(conv->shape, add->shape) && !match_prologue(g, other, &unused, &x);
 }
 
 void med_rewrite_residuals(med_graph *g) {
-    uses u = find_uses(g, 0);
+    med_uses u = med_uses_find(g, 0);
     for (int i = 0; i < med_graph_n_nodes(g); i++) {
         const med_node *add = at(g, i);
-        if (add->id != MED_OP_add || u.first[i] == u.first[i + 1] || is_output(&u, i)) continue;
+        if (add->id != MED_OP_add || !med_uses_count(&u, i) || med_uses_is_output(&u, i)) continue;
         int k = 0;
         while (k < 2 && !adds_to_pointwise(g, &u, add, k)) k++;
         if (k == 2) continue;
         med_node_mutable(g, add->in[k])->residual = add->in[!k]; /* whose users are not asked for again: u stays right for the others */
-        replace(g, &u, i, add->in[k].id);
+        med_uses_replace(g, &u, i, add->in[k].id);
     }
-    free_uses(u);
+    med_uses_free(u);
 }
 
 static int reads_through(const med_graph *g, int user, int v) {
@@ -224,7 +181,7 @@ static int reads_through(const med_graph *g, int user, int v) {
 
 /* Later nodes first: once a scale is absorbed, the activation below it loses its only other user. */
 void med_rewrite_prologues(med_graph *g) {
-    uses u = find_uses(g, 0);
+    med_uses u = med_uses_find(g, 0);
     for (int v = med_graph_n_nodes(g) - 1; v >= 0; v--) {
         med_prologue pro;
         med_val x;
@@ -237,8 +194,8 @@ void med_rewrite_prologues(med_graph *g) {
             n->pro = pro;
             n->in[0] = x;
         }
-        free_uses(u);
-        u = find_uses(g, 0);
+        med_uses_free(u);
+        u = med_uses_find(g, 0);
     }
-    free_uses(u);
+    med_uses_free(u);
 }
