@@ -9,6 +9,8 @@ typedef struct med_backend {
     const char *name;                /* "cpu-avx512", "cpu-avx2", "cpu-portable" */
     med_kernel *kernel[MED_N_OPS];   /* f32 */
     bool writes_side[MED_N_OPS];     /* this kernel can also write norm_stats or channel_mean of its output (call->side) */
+    /* Floats that the kernel can keep in call->kept for later runs, made of input 1 if that never changes; 0: none. NULL: none ever. */
+    size_t (*kept_floats[MED_N_OPS])(const med_graph *g, const med_node *n);
     /* Multiply-adds on registers only, what kernels are measured against: returns flops done; *sink keeps the compiler
      * from dropping them. */
     double (*fma_peak)(long n_rounds, float *sink);

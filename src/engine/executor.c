@@ -73,6 +73,8 @@ void med_call_reference(const med_call *c) {
     wide.out.f64 = med_alloc((size_t)n * sizeof(double));
     c->node->op->reference(&wide);
     if (c->node->epi.is_on) apply_epilogue(c, wide.out.f64);
+    int64_t plane = c->gain.data ? c->out.shape.dim[2] * c->out.shape.dim[3] : 1;
+    for (int64_t i = 0; c->gain.data && i < n; i++) wide.out.f64[i] *= c->gain.f32[i / plane];
     for (int64_t i = 0; c->residual.data && i < n; i++) wide.out.f64[i] += c->residual.f32[i];
     for (int64_t i = 0; i < n; i++) c->out.f32[i] = (float)wide.out.f64[i];
     for (int i = 0; i < c->n_in; i++) free(wide.in[i].f64);
@@ -88,7 +90,9 @@ static double now(void) {
 static void execute_call(med_plan *p, int id, part of) {
     const med_node *n = med_node_of(p->graph, (med_val){id});
     med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}, of), .stats = view_of(p, n->pro.stats, of),
-                  .scale = view_of(p, n->pro.scale, of), .residual = view_of(p, n->residual, of), .side = view_of(p, n->side, of)};
+                  .scale = view_of(p, n->pro.scale, of), .gain = view_of(p, n->gain, of), .residual = view_of(p, n->residual, of), .side = view_of(p, n->side, of),
+                  .kept_is_made = p->frozen_is_done};
+    if (p->kept[id].n_bytes) c.kept = (float *)(p->persistent + p->kept[id].offset);
     for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i], of);
     if (c.side.data && c.side.shape.rank == 3) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
     double start = p->is_profiled ? now() : 0;

@@ -70,6 +70,7 @@ int med_node_reads(const med_node *n, int *list) {
     for (int i = 0; i < n->n_in; i++) list[k++] = n->in[i].id;
     if (n->pro.stats.id >= 0) list[k++] = n->pro.stats.id;
     if (n->pro.scale.id >= 0) list[k++] = n->pro.scale.id;
+    if (n->gain.id >= 0) list[k++] = n->gain.id;
     if (n->residual.id >= 0) list[k++] = n->residual.id;
     return k;
 }
@@ -141,8 +142,15 @@ static med_node *new_node(med_graph *g, med_op_id id, const med_val *in, int n_i
     }
     n->name = name;
     n->pro = (med_prologue){.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none};
-    n->side = n->residual = MED_NONE;
+    n->side = n->gain = n->residual = MED_NONE;
     return n;
+}
+
+void med_node_become(med_graph *g, med_val v, med_op_id op, const med_val *in, int n_in, const void *attr) {
+    med_node *old = g->node[v.id], *n = new_node(g, op, in, n_in, attr, old->name);
+    n->shape = old->shape;
+    for (int i = 0; i < n_in; i++) med_assert(in[i].id < v.id);
+    *old = *n;
 }
 
 med_val med_node_add(med_graph *g, med_op_id id, const med_val *in, int n_in, const void *attr) {

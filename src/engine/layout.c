@@ -6,6 +6,7 @@
 
 #include "engine/node.h"
 #include "engine/plan_impl.h"
+#include "engine/switches.h"
 
 enum { ALIGN = 64 };
 
@@ -98,9 +99,20 @@ size_t med_plan_value_bytes(const med_plan *p, int id) {
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-static void place_persistent(med_plan *p, int id) {
-    p->place[id] = (med_place){MED_PLACE_PERSISTENT, p->n_persistent, med_plan_value_bytes(p, id)};
-    p->n_persistent += p->place[id].n_bytes;
+static med_place take_persistent(med_plan *p, size_t n_bytes) {
+    med_place place = {MED_PLACE_PERSISTENT, p->n_persistent, n_bytes};
+    p->n_persistent += (n_bytes + ALIGN - 1) / ALIGN * ALIGN;
+    return place;
+}
+
+static void place_persistent(med_plan *p, int id) { p->place[id] = take_persistent(p, med_plan_value_bytes(p, id)); }
+
+/* What kernels make of weights that never change. */
+static void place_kept(med_plan *p, int id) {
+    const med_node *n = med_node_of(p->graph, (med_val){id});
+    if (!p->options.is_frozen || p->options.is_reference || !p->backend->kept_floats[n->id] || !p->is_frozen[n->in[1].id]) return;
+    size_t n_floats = p->backend->kept_floats[n->id](p->graph, n);
+    if (n_floats) p->kept[id] = take_persistent(p, n_floats * sizeof(float));
 }
 
 static bool may_overwrite(const med_plan *p, const med_node *n) {
@@ -184,6 +196,8 @@ void med_plan_layout(med_plan *p) {
         else if (n->id == MED_OP_fill || (p->options.is_reference && (n->op->flags & MED_OP_LEAF))) place_persistent(p, i);
         else if (n->op->flags & MED_OP_LEAF) p->place[i] = (med_place){MED_PLACE_BOUND, 0, 0};
     }
+    if (med_switch_is_on(MED_SWITCH_POINTS))
+        for (int c = 0; c < p->n_calls; c++) place_kept(p, p->call[c]);
     free_lists f = {.branch_top = 0};
     int *last = last_uses(p), next = 0, begin = 0, branch = 0;
     for (int c = 0; c < p->n_calls; c++) {

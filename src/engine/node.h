@@ -24,7 +24,7 @@ typedef enum med_unary_kind {
     MED_UNARY_none = MED_N_UNARY /* identity, where a kind is optional */
 } med_unary_kind;
 
-enum { MED_MAX_IN = 18, MED_MAX_READ = MED_MAX_IN + 3 /* with prologue and residual */ };
+enum { MED_MAX_IN = 18, MED_MAX_READ = MED_MAX_IN + 4 /* with prologue, gain and residual */ };
 
 typedef struct med_op med_op;
 
@@ -33,7 +33,8 @@ typedef struct med_op med_op;
 typedef struct med_prologue {
     med_val stats, scale;
     med_unary_kind act;
-    double param; /* of act: slope */
+    double param;   /* of act: slope */
+    bool is_folded; /* stats and nothing else: a kernel is to multiply its weights by rstd and leave the input as it is */
 } med_prologue;
 
 /* The output is written as  act((y - mean) * rstd)  with the statistics of y itself ("epilogue", set by a rewrite): y is
@@ -56,7 +57,8 @@ typedef struct med_node {
     med_prologue pro;
     med_epilogue epi;
     bool is_again; /* made once more for the way back: not merged with the first, made when it is needed */
-    med_val residual; /* of the output's shape, added to it (set by a rewrite), or none */
+    med_val gain;     /* [N,C,1,1], factors of the output (set by a rewrite), or none */
+    med_val residual; /* of the output's shape, added to it behind the gain (set by a rewrite), or none */
     med_val side;  /* norm_stats or channel_mean of the output that this node's kernel also writes, or none */
 } med_node;
 
@@ -72,7 +74,9 @@ typedef struct med_call {
     int n_in;
     med_view in[MED_MAX_IN];
     med_view stats, scale; /* the prologue's, data NULL when none */
-    med_view residual;     /* data NULL when none */
+    med_view gain, residual; /* data NULL when none */
+    float *kept;           /* memory of the call's own, the same in every run of a plan (backend.h), or NULL */
+    bool kept_is_made;     /* an earlier run has filled it */
     med_view out, side;
     double side_eps;       /* of the norm_stats node behind `side`; a channel_mean's side has rank 4 and no eps */
 } med_call;
@@ -87,7 +91,8 @@ enum {
     MED_OP_EPILOGUE = 16, /* the same with node->epi */
     MED_OP_OVERWRITE = 32, /* a fast kernel (not the reference loop) may write over input 0 of the output's shape */
     MED_OP_BY_SAMPLE = 64, /* where dim 0 is samples: one of the output depends on the same one of the inputs only */
-    MED_OP_RESIDUAL = 128, /* kernels of 1x1 convolutions honour node->residual (for the reference loop, the executor does) */
+    MED_OP_RESIDUAL = 128, /* kernels of 1x1, and of 3x3 stride 1, honour node->residual (for the reference loop, the executor does) */
+    MED_OP_GAIN = 256,     /* the same with node->gain and a folded prologue, 3x3 stride 1 only */
 };
 
 struct med_op {
@@ -117,7 +122,9 @@ extern const med_unary_fn med_unary_table[MED_N_UNARY];
 med_val med_node_add(med_graph *g, med_op_id op, const med_val *in, int n_in, const void *attr);
 const med_node *med_node_of(const med_graph *g, med_val v);
 med_node *med_node_mutable(med_graph *g, med_val v);
-/* What a node reads, with prologue and residual: ids, at most MED_MAX_READ; returns their number. */
+/* Computes v, of the same shape, in another way: from nodes before it. Prologue, gain, residual and the like are none. */
+void med_node_become(med_graph *g, med_val v, med_op_id op, const med_val *in, int n_in, const void *attr);
+/* What a node reads, with prologue, gain and residual: ids, at most MED_MAX_READ; returns their number. */
 int med_node_reads(const med_node *n, int *list);
 int med_graph_n_nodes(const med_graph *g);
 /* Per node: whether an output needs it. Owned. */

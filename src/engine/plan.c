@@ -95,8 +95,10 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
         if (med_switch_is_on(MED_SWITCH_BIASES)) med_rewrite_biases(g);
         if (med_switch_is_on(MED_SWITCH_NORM_GRADS)) med_rewrite_norm_grads(g);
         if (med_switch_is_on(MED_SWITCH_EPILOGUES)) med_rewrite_epilogues(g);
+        if (med_switch_is_on(MED_SWITCH_SQUEEZES)) med_rewrite_squeezes(g);
         if (med_switch_is_on(MED_SWITCH_RESIDUALS)) med_rewrite_residuals(g);
         if (med_switch_is_on(MED_SWITCH_PROLOGUES)) med_rewrite_prologues(g);
+        if (med_switch_is_on(MED_SWITCH_FOLDS)) med_rewrite_folds(g);
     }
     med_plan *p = med_alloc(sizeof *p);
     p->graph = g;
@@ -112,6 +114,7 @@ med_status med_plan_create(med_graph *g, med_plan_options options, med_plan **ou
     p->has_samples = med_alloc(n);
     p->is_local = med_alloc(n);
     p->place = med_alloc(n * sizeof *p->place);
+    p->kept = med_alloc(n * sizeof *p->kept);
     p->bound = med_alloc(n * sizeof *p->bound);
     p->seconds = med_alloc(n * sizeof *p->seconds);
     mark_frozen(p);
@@ -141,6 +144,7 @@ void med_plan_free(med_plan *p) {
     free(p->has_samples);
     free(p->is_local);
     free(p->place);
+    free(p->kept);
     free(p->bound);
     free(p->seconds);
     free(p->persistent);

@@ -48,6 +48,7 @@ struct med_plan {
     int n_slots;            /* branches at the same time */
     size_t slot_bytes;      /* from the local memory of one of them to the next's */
     med_place *place;       /* per node */
+    med_place *kept;        /* per node: what its kernel keeps from one run to the next, in persistent memory */
     const float **bound;    /* per node: leaves */
     char *persistent;
     size_t n_persistent, n_workspace;
@@ -63,7 +64,7 @@ void med_plan_order(med_plan *plan);
 void med_plan_order_by(med_plan *plan, const int *key);
 /* Fills run_end[], branch_end[], has_samples[], is_local[]; may change call[]. */
 void med_plan_find_runs(med_plan *plan);
-/* Fills place[], n_persistent, n_workspace. */
+/* Fills place[], kept[], n_persistent, n_workspace. */
 void med_plan_layout(med_plan *plan);
 /* Runs every call once; leaves are in place. */
 void med_plan_execute(med_plan *plan);

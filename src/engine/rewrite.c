@@ -26,7 +26,7 @@ static int is_alike(const med_node *a, const med_node *b) {
 }
 
 static int is_as_built(const med_node *n) {
-    return n->pro.stats.id < 0 && n->pro.scale.id < 0 && !n->epi.is_on && n->residual.id < 0;
+    return n->pro.stats.id < 0 && n->pro.scale.id < 0 && !n->epi.is_on && n->gain.id < 0 && n->residual.id < 0;
 }
 
 /* A table of node ids by hash; the first of a kind stands for all. Outputs keep their nodes. */
@@ -176,7 +176,7 @@ static int reads_through(const med_graph *g, int user, int v) {
     if (n->id == MED_OP_add && !med_shape_equal(med_val_shape(g, n->in[1]), n->shape)) return 0;
     for (int k = 1; k < n->n_in; k++)
         if (n->in[k].id == v) return 0;
-    return n->residual.id != v;
+    return n->gain.id != v && n->residual.id != v;
 }
 
 /* Later nodes first: once a scale is absorbed, the activation below it loses its only other user. */

@@ -1,7 +1,8 @@
-/* switches.h: the ways of planning and computing that can be turned off, to compare with and without.
+/* switches.h: the ways of planning and computing that can be turned on and off, to compare with and without.
  *
- * All are on. `--set plan.NAME=off` of a verb or the environment MEDLEY_PLAN="NAME=off,NAME=off" turns one off for the
- * whole process; plans that exist already keep theirs. */
+ * All are on but the last three, which gain nothing where they were measured (docs/speed.md). `--set plan.NAME=off` (or on) of
+ * a verb or the environment MEDLEY_PLAN="NAME=off,NAME=on" turns one for the whole process; plans that exist already keep
+ * theirs. */
 #ifndef MED_ENGINE_SWITCHES_H
 #define MED_ENGINE_SWITCHES_H
 
@@ -21,6 +22,10 @@ typedef enum med_switch {
     MED_SWITCH_SIDES,      /* statistics and means are written by the op whose output they are of */
     MED_SWITCH_GROUPS,     /* slices of a volume are computed in groups, together where planes are small */
     MED_SWITCH_BRANCHES,   /* what only one output needs is computed by one thread, outputs beside each other */
+    MED_SWITCH_FIRST_OFF,
+    MED_SWITCH_POINTS = MED_SWITCH_FIRST_OFF, /* weights that never change are transformed for Winograd once */
+    MED_SWITCH_SQUEEZES,   /* factors of squeeze and excitation are known before the convolution that they scale */
+    MED_SWITCH_FOLDS,      /* a norm without activation goes into the weights of the convolution behind it */
     MED_N_SWITCHES
 } med_switch;
 

@@ -17,6 +17,7 @@
 #include "engine/backend.h"
 #include "engine/plan.h"
 #include "engine/rewrite.h"
+#include "engine/switches.h"
 
 enum { MAX_INPUTS = 4, GUARD = 64 };
 typedef med_val build_fn(med_graph *g, const med_val *in);
@@ -36,6 +37,12 @@ static med_val one_level(med_graph *g, const med_val *in, double temperature) {
 static med_val excite(med_graph *g, const med_val *in) {
     med_val h = med_silu(g, med_instance_norm(g, med_depthwise2d(g, in[0], in[1], MED_NONE), 1e-5));
     return med_conv2d(g, med_mul(g, h, med_sigmoid(g, med_channel_mean(g, h))), in[2], MED_NONE, (med_conv_attr){1, 1, 0, MED_PAD_ZERO});
+}
+
+/* The way of the encoder: a convolution is scaled by a function of its own mean, and its input added. */
+static med_val squeeze(med_graph *g, const med_val *in) {
+    med_val h = med_conv2d(g, med_silu(g, med_instance_norm(g, in[0], 1e-5)), in[1], in[2], (med_conv_attr){3, 1, 1, MED_PAD_ZERO});
+    return med_add(g, med_mul(g, h, med_sigmoid(g, med_channel_mean(g, h))), in[0]);
 }
 
 /* The norm, plus a little of the running statistics, which have no gradient. */
@@ -229,8 +236,10 @@ static void check_kernels(const op_case *c, bool with_gradients, bool fused) {
         med_rewrite_biases(b.graph);
         med_rewrite_norm_grads(b.graph);
         med_rewrite_epilogues(b.graph);
+        med_rewrite_squeezes(b.graph);
         med_rewrite_residuals(b.graph);
         med_rewrite_prologues(b.graph);
+        med_rewrite_folds(b.graph);
     }
     int n_nodes = med_graph_n_nodes(b.graph);
     med_view *value = calloc((size_t)n_nodes, sizeof *value);
@@ -246,6 +255,7 @@ static void check_kernels(const op_case *c, bool with_gradients, bool fused) {
         for (int k = 0; k < n->n_in; k++) call.in[k] = value[n->in[k].id];
         if (n->pro.stats.id >= 0) call.stats = value[n->pro.stats.id];
         if (n->pro.scale.id >= 0) call.scale = value[n->pro.scale.id];
+        if (n->gain.id >= 0) call.gain = value[n->gain.id];
         if (n->residual.id >= 0) call.residual = value[n->residual.id];
         med_call_reference(&call);
         if (backend->kernel[n->id]) check_kernel(backend, c->name, &call, value[i].f32);
@@ -272,6 +282,15 @@ static void check_plans(const op_case *c, bool with_gradients) {
     free_built(&wide), free_built(&narrow);
 }
 
+static void turn_rules(const char *state) {
+    static const char *const rules[] = {"squeezes", "folds"};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        char pair[32];
+        snprintf(pair, sizeof pair, "plan.%s=%s", rules[i], state);
+        if (med_switch_set(pair) != MED_OK) fail_msg("%s", med_message());
+    }
+}
+
 static void test_case(void **state) {
     const op_case *c = *state;
     check_gradients(c);
@@ -280,6 +299,10 @@ static void test_case(void **state) {
     check_kernels(c, false, true);
     check_plans(c, true);
     check_plans(c, false); /* more is fused where no gradient needs what lies between */
+    turn_rules("on");
+    check_plans(c, true);
+    check_plans(c, false);
+    turn_rules("off");
 }
 
 int main(void) {

@@ -145,8 +145,11 @@ static size_t run_samples(int n, int first, int64_t big_plane, float *y) {
     return n_bytes;
 }
 
-static void samples_have_the_bits_that_they_have_alone(void **state) {
-    (void)state;
+static void must_switch(const char *pair) {
+    if (med_switch_set(pair) != MED_OK) fail_msg("%s", med_message());
+}
+
+static void check_samples(void) {
     static float together[SAMPLES * SAMPLE], alone[SAMPLE];
     static const int64_t big_planes[] = {0, 1, EDGE *EDGE / 4 + 1, EDGE *EDGE + 1};
     size_t n_bytes[4];
@@ -161,6 +164,59 @@ static void samples_have_the_bits_that_they_have_alone(void **state) {
     assert_true(n_bytes[3] == n_bytes[0]);
     run_samples(1, 1, 0, alone);
     assert_true(memcmp(alone, together, sizeof alone) != 0);
+}
+
+static void samples_have_the_bits_that_they_have_alone(void **state) {
+    (void)state;
+    static const char *const rules[] = {"points", "squeezes", "folds"};
+    check_samples();
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        char pair[32];
+        snprintf(pair, sizeof pair, "plan.%s=on", rules[i]);
+        must_switch(pair);
+        check_samples();
+        snprintf(pair, sizeof pair, "plan.%s=off", rules[i]);
+        must_switch(pair);
+    }
+}
+
+/* ---- transformed weights ---- */
+
+/* One 3x3 convolution with weights that others take the place of before the second run. Returns the plan's bytes. */
+static size_t run_with_other_weights(bool is_frozen, float *first, float *second) {
+    fill_leaves();
+    med_graph *g = med_graph_create();
+    med_val x = med_input(g, "x", med_shape_4(1, CHANNELS, EDGE, EDGE)), w = med_param(g, "w", med_shape_4(CHANNELS, CHANNELS, 3, 3));
+    med_val y = med_conv2d(g, x, w, MED_NONE, (med_conv_attr){3, 1, 1, MED_PAD_ZERO});
+    med_output(g, y);
+    med_plan *p = plan_of(g, (med_plan_options){.is_frozen = is_frozen});
+    med_plan_bind(p, x, images);
+    med_plan_bind(p, w, kernels);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(med_plan_run(p), MED_OK);
+        med_plan_read(p, y, round ? second : first);
+        for (int i = 0; i < CHANNELS * CHANNELS * 9; i++) kernels[i] += 1;
+    }
+    size_t n_bytes = med_plan_bytes(p);
+    med_plan_free(p);
+    med_graph_free(g);
+    return n_bytes;
+}
+
+static void weights_that_never_change_are_transformed_once(void **state) {
+    (void)state;
+    enum { POINTS = 36 };
+    static float every[2][SAMPLE], once[2][SAMPLE], trained[2][SAMPLE];
+    size_t n_every = run_with_other_weights(true, every[0], every[1]);
+    must_switch("plan.points=on");
+    size_t n_once = run_with_other_weights(true, once[0], once[1]), n_trained = run_with_other_weights(false, trained[0], trained[1]);
+    must_switch("plan.points=off");
+    assert_true(n_once >= n_every + POINTS * CHANNELS * CHANNELS * sizeof(float));
+    assert_memory_equal(once[0], every[0], sizeof once[0]);
+    assert_memory_equal(once[1], once[0], sizeof once[0]);
+    assert_true(memcmp(every[1], every[0], sizeof every[0]) != 0);
+    assert_true(n_trained == n_every);
+    assert_memory_equal(trained, every, sizeof every);
 }
 
 /* ---- branches ---- */
@@ -371,6 +427,7 @@ int main(void) {
         cmocka_unit_test(frozen_values_are_computed_once),
         cmocka_unit_test(two_plans_share_a_workspace),
         cmocka_unit_test(samples_have_the_bits_that_they_have_alone),
+        cmocka_unit_test(weights_that_never_change_are_transformed_once),
         cmocka_unit_test(branches_keep_every_bit),
         cmocka_unit_test(a_gradient_is_handed_over_when_nobody_reads_its_parameter),
         cmocka_unit_test(gradients_of_a_shared_weight_wait_for_each_other),

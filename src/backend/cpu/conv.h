@@ -117,7 +117,9 @@ typedef struct conv_job {
     const float *w;
     weight_order order;
     const float *bias;    /* [outputs] or NULL */
-    const float *residual; /* added to y, as contiguous; of 1x1 convolutions, or NULL */
+    const float *residual; /* added to y, as contiguous; of 1x1 and 3x3 stride-1 convolutions, or NULL */
+    float *kept;          /* floats of conv_winograd_kept_floats for the transformed weights, or NULL */
+    bool kept_is_made;
     float *y;
     int64_t y_sample, y_channel, y_row;
     int y_col;
@@ -130,6 +132,9 @@ void ISA(conv_run)(const conv_job *job);
 void ISA(conv_direct_run)(const conv_job *job);
 int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);
+size_t ISA(conv_winograd_kept_floats)(const conv_job *job);
+/* conv2d with a gain or a folded norm, by conv_run of one sample after the other. */
+void ISA(conv_scaled_run)(const conv_job *job);
 int ISA(conv_product_fits)(const conv_job *job);
 void ISA(conv_product_run)(const conv_job *job);
 int ISA(conv_strassen_fits)(const conv_job *job);

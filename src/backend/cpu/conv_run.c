@@ -41,11 +41,11 @@ static void run_rows_as_outputs(const conv_job *job) {
 static int has_few_outputs(const conv_job *job) {
     const conv_geometry *g = &job->g;
     int n = OB / job->outputs;
-    return n > 1 && g->kh >= 3 && g->stride_y == 1 && g->ho % n == 0 && (g->kh + n - 1) * g->kw <= MAX_TAPS && !job->side.data;
+    return n > 1 && g->kh >= 3 && g->stride_y == 1 && g->ho % n == 0 && (g->kh + n - 1) * g->kw <= MAX_TAPS && !job->side.data && !job->residual;
 }
 
 void ISA(conv_run)(const conv_job *job) {
-    int is_on = med_switch_is_on(MED_SWITCH_WINOGRAD);
+    int is_on = job->kept || med_switch_is_on(MED_SWITCH_WINOGRAD);
     if (is_on && ISA(conv_winograd7_fits)(job)) {
         ISA(conv_winograd7_run)(job);
     } else if (ISA(conv_halving_fits)(job)) {

@@ -71,20 +71,26 @@ INLINE void split_columns(vf v[4], int s) {
     }
 }
 
-/* Padded columns from `begin` to `end` that the input does not have: mirrored at its first and last, or zeros. */
-INLINE void fill_edge(const row_layout *l, float *to, int begin, int end, int s) {
+/* Padded columns from `begin` to `end` that the input does not have: mirrored at its first and last, or `outside`. */
+INLINE void fill_edge(const row_layout *l, float outside, float *to, int begin, int end, int s) {
     for (int p = begin; p < end; p++) {
         int last = l->pad + l->whole - 1, q = p < l->pad ? 2 * l->pad - p : 2 * last - p;
-        float value = 0;
+        float value = outside;
         if (l->is_mirrored && q >= l->pad && q <= last && p - last <= l->pad)
             value = q / s < l->pitch ? to[q % s * l->line + q / s] : to[(q % s + s) * l->line + q / s - 1];
         if (p / s < l->pitch) to[p % s * l->line + p / s] = value;
         if (p >= s && p % s + s < l->phases) to[(p % s + s) * l->line + p / s - 1] = value;
     }
 }
-INLINE void fill_edges(const row_layout *l, float *to, int s) {
-    fill_edge(l, to, 0, l->pad < l->held ? l->pad : l->held, s);
-    fill_edge(l, to, l->pad + l->whole, l->held, s);
+INLINE void fill_edges(const row_layout *l, float outside, float *to, int s) {
+    fill_edge(l, outside, to, 0, l->pad < l->held ? l->pad : l->held, s);
+    fill_edge(l, outside, to, l->pad + l->whole, l->held, s);
+}
+
+static void fill_row(float outside, float *to, int n) {
+    if (outside == 0) memset(to, 0, (size_t)n * sizeof *to);
+    else
+        for (int i = 0; i < n; i += VL) vf_put(to, i, n, vf_all(outside));
 }
 
 /* A row of the input, read through norm, activation and scale, into a row of a strip: s vectors are read, split into
@@ -104,7 +110,7 @@ INLINE void spread(const channel_reader *reader, med_unary_kind kind, const floa
             else vf_store_range(to + l->second[k], v[k], 1, VL);
         }
     }
-    fill_edges(l, to, s);
+    fill_edges(l, reader->outside, to, s);
 }
 
 #define RIGHT_LANE(l, s) ((l) + 1)
@@ -128,7 +134,7 @@ INLINE void spread_tiles(const channel_reader *reader, med_unary_kind kind, int 
         split_columns(v, 4);
         vf before = __builtin_shufflevector(last, v[3], LANES(LEFT_LANE, 0));
         if (i > 0) vf_store(to + 5 * l->line + at - VL, __builtin_shufflevector(first, v[0], LANES(RIGHT_LANE, 0)));
-        else before = vf_select(lane == 0, l->is_mirrored ? v[1] : vf_all(0), before);
+        else before = vf_select(lane == 0, l->is_mirrored ? v[1] : vf_all(reader->outside), before);
         vf_store(to + at, before);
         UNROLL for (int k = 0; k < 4; k++) vf_store(to + (k + 1) * l->line + at, v[k]);
         first = v[0];
@@ -136,7 +142,7 @@ INLINE void spread_tiles(const channel_reader *reader, med_unary_kind kind, int 
         second_last = v[2];
     }
     vf behind = __builtin_shufflevector(first, first, LANES(RIGHT_LANE, 0));
-    vf_store(to + 5 * l->line + at - VL, vf_select(lane == l->pitch - 1 - at + VL, l->is_mirrored ? second_last : vf_all(0), behind));
+    vf_store(to + 5 * l->line + at - VL, vf_select(lane == l->pitch - 1 - at + VL, l->is_mirrored ? second_last : vf_all(reader->outside), behind));
 }
 
 /* The same without a stride. */
@@ -145,7 +151,7 @@ INLINE void copy_row(const channel_reader *reader, med_unary_kind kind, const fl
         vf_put(to + l->pad, i, l->whole, vf_read(reader, kind, vf_take(row, i, l->whole)));
         __builtin_prefetch(row + ahead + i);
     }
-    fill_edges(l, to, 1);
+    fill_edges(l, reader->outside, to, 1);
 }
 
 /* The same with any stride, by way of a row of all columns. */
@@ -155,7 +161,7 @@ static void copy_columns(const channel_reader *reader, const float *row, const r
     whole_row.pitch = l->held;
     whole_row.phases = 1;
     ISA(read_channel)(reader, row, all + l->pad, l->whole);
-    fill_edges(&whole_row, all, 1);
+    fill_edges(&whole_row, reader->outside, all, 1);
     for (int p = 0; p < l->held; p++) to[p % s * l->line + p / s] = all[p];
 }
 
@@ -171,7 +177,7 @@ INLINE void fill_rows(const conv_geometry *g, const channel_reader *reader, med_
         int y = r < rows_needed(g) ? mirror(top + r, g->h, g->is_reflect) : -1;
         const float *row = from + (int64_t)y * g->w + skip;
         if (y < 0)
-            for (int x = 0; x < g->phases_x; x++) memset(to + x * g->phase, 0, (size_t)g->pitch * sizeof *to);
+            for (int x = 0; x < g->phases_x; x++) fill_row(how.outside, to + x * g->phase, g->pitch);
         else if (s == 1) copy_row(&how, kind, row, &layout, ahead, to);
         else if (s == 2) spread(&how, kind, row, &layout, ahead, to, 2);
         else if (s == 4) spread(&how, kind, row, &layout, ahead, to, 4);
@@ -189,7 +195,7 @@ INLINE void fill_tile_rows(const conv_geometry *g, const channel_reader *reader,
         int y = r < needed ? mirror(top + r, h, layout.is_mirrored) : -1;
         if (y >= 0) spread_tiles(&how, kind, is_scaled, from + (int64_t)y * w, &layout, ahead, to);
         else
-            for (int x = 0; x < 6; x++) memset(to + x * layout.line, 0, (size_t)layout.pitch * sizeof *to);
+            for (int x = 0; x < 6; x++) fill_row(how.outside, to + x * layout.line, layout.pitch);
     }
 }
 

@@ -26,7 +26,7 @@ typedef struct winograd {
     int n_blocks, n_groups;      /* blocks of OB outputs; groups of blocks */
     int n_fills;                 /* tasks that make V of one strip, when shared */
     ptrdiff_t u_point;           /* floats from a point of U to the next */
-    float *u;                    /* [n_blocks][POINTS][channels][OB], when not made by every task */
+    float *u;                    /* [n_blocks][POINTS][channels][OB], when kept or not made by every task */
     float *v;                    /* [n][n_strips][tile blocks] of a block's V, when shared */
     double *parts;
 } winograd;
@@ -240,9 +240,15 @@ static void transform_block(const winograd *w, const float *plane, int channel, 
     input_transform_below(plane + b.first, w->g.tap, b.nv, v);
 }
 
-/* The moments of a strip, which start anew, to the parts of its outputs from group `begin` to `end`. */
-static void write_parts(const winograd *w, int begin, int end, int sample, int strip, moments *of) {
-    for (int o = begin * OB; w->parts && o < end * OB && o < w->job->outputs; o++) {
+/* Outputs from group `begin` to `end` of a strip are written: their moments, which start anew, to its parts; or what is to be added,
+ * while they are in L2. */
+static void finish_strip(const winograd *w, int begin, int end, int sample, int strip, moments *of) {
+    int row = 4 * strip * w->g.rows, rows = 4 * w->g.rows < w->job->g.ho - row ? 4 * w->g.rows : w->job->g.ho - row;
+    for (int o = begin * OB; (w->parts || w->job->residual) && o < end * OB && o < w->job->outputs; o++) {
+        if (w->job->residual) {
+            ISA(conv_parts_add)(w->job, w->parts, w->g.n_strips, sample, o, strip, row, rows);
+            continue;
+        }
         double *part = w->parts + (((int64_t)sample * w->job->outputs + o) * w->g.n_strips + strip) * 2;
         moments_part(&of[o], part);
         of[o] = (moments){{{0}, {0}}, {{0}, {0}}};
@@ -268,7 +274,7 @@ static void private_task(void *context, int index) {
         for (int group = 0; group < w->n_groups; group++)
             group_of_block(w, w->u + group_begin(w, group) * POINTS * w->u_point, v, group, sample, strip_index, b, memory);
     }
-    write_parts(w, 0, w->n_blocks, sample, strip_index, memory.of);
+    finish_strip(w, 0, w->n_blocks, sample, strip_index, memory.of);
 }
 
 static int max_tile_blocks(const winograd *w) { return strip_blocks(w, 0); }
@@ -295,15 +301,16 @@ static void fill_task(void *context, int index) {
 static void group_task(void *context, int group) {
     const winograd *w = context;
     int begin = group_begin(w, group), end = group_begin(w, group + 1);
-    float *u = med_scratch(SCRATCH_STRIP, (size_t)((end - begin) * POINTS) * (size_t)w->u_point * sizeof *u);
+    size_t n_u = (size_t)((end - begin) * POINTS) * (size_t)w->u_point;
+    float *u = w->job->kept ? w->u + begin * POINTS * w->u_point : med_scratch(SCRATCH_STRIP, n_u * sizeof *u);
     outputs_memory memory = outputs_memory_of(w);
-    for (int b = begin; b < end; b++) weight_block(w, b, u + (b - begin) * POINTS * w->u_point);
+    for (int b = begin; b < end && !w->job->kept_is_made; b++) weight_block(w, b, u + (b - begin) * POINTS * w->u_point);
     for (int s = 0; s < w->job->n * w->g.n_strips; s++) {
         int sample = s / w->g.n_strips, strip = s % w->g.n_strips;
         const float *v = w->v + (size_t)(s * max_tile_blocks(w)) * block_floats(w);
         for (int k = 0; k < strip_blocks(w, strip); k++, v += block_floats(w))
             group_of_block(w, u, v, group, sample, strip, block_at(w, strip, k), memory);
-        write_parts(w, begin, end, sample, strip, memory.of);
+        finish_strip(w, begin, end, sample, strip, memory.of);
     }
 }
 
@@ -312,14 +319,19 @@ int ISA(conv_winograd_fits)(const conv_job *job) {
     return g->kh == 3 && g->kw == 3 && g->stride_y == 1 && g->stride_x == 1 && job->y_col == 1 && g->channels >= 8 && job->outputs >= 8 && g->ho >= 9 && g->wo >= 9;
 }
 
+static ptrdiff_t u_point_of(const conv_job *job) { return (ptrdiff_t)job->g.channels * OB + 16; /* points do not share cache sets */ }
+
+size_t ISA(conv_winograd_kept_floats)(const conv_job *job) { return (size_t)((job->outputs + OB - 1) / OB * POINTS) * (size_t)u_point_of(job); }
+
 /* Big planes: a task for every strip. */
 static void run_private(winograd *w) {
     enum { SMALL = 1 << 9 };
-    w->u = med_scratch(SCRATCH_WEIGHTS, (size_t)(w->n_blocks * POINTS) * (size_t)w->u_point * sizeof *w->u);
+    int n_made = w->job->kept_is_made ? 0 : w->n_blocks;
+    if (!w->u) w->u = med_scratch(SCRATCH_WEIGHTS, (size_t)(w->n_blocks * POINTS) * (size_t)w->u_point * sizeof *w->u);
     if (w->g.channels * w->job->outputs > SMALL)
-        med_parallel(w->n_blocks, weight_task, w);
+        med_parallel(n_made, weight_task, w);
     else
-        for (int b = 0; b < w->n_blocks; b++) weight_task(w, b);
+        for (int b = 0; b < n_made; b++) weight_task(w, b);
     med_parallel(w->job->n * w->g.n_strips, private_task, w);
 }
 
@@ -344,7 +356,8 @@ void ISA(conv_winograd_run)(const conv_job *job) {
     ISA(conv_geometry_finish)(&w.g, max_rows, is_shared ? INT32_MAX : STRIP_BYTES);
     w.n_groups = (w.n_blocks + GROUP - 1) / GROUP;
     w.parts = ISA(conv_parts_create)(job, w.g.n_strips);
-    w.u_point = (ptrdiff_t)w.g.channels * OB + 16;
+    w.u = job->kept;
+    w.u_point = u_point_of(job);
     (is_shared ? run_shared : run_private)(&w);
     ISA(conv_parts_finish)(job, w.parts, w.g.n_strips);
 }

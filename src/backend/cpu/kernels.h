@@ -15,6 +15,7 @@
 #include "engine/op/ops.def"
 #undef OP
 
+size_t ISA(conv2d_kept_floats)(const med_graph *g, const med_node *n);
 double ISA(fma_peak)(long n_rounds, float *sink);
 
 /* How a thread's scratch slots are used: the first five by the caller of med_parallel, the others inside tasks. */
@@ -37,7 +38,8 @@ static inline void over_blocks(const med_call *call, int64_t n, med_task_fn *bod
 typedef struct channel_reader {
     med_unary_kind act;
     float mean, rstd, scale, param;
-    int is_plain; /* x itself */
+    float outside; /* what padding with zeros stands for: the mean, where the norm is folded into weights */
+    int is_plain;  /* x itself */
 } channel_reader;
 /* `index` = sample * channels + channel. */
 channel_reader ISA(channel_reader)(const med_call *call, int64_t index);

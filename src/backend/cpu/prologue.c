@@ -5,12 +5,14 @@
 channel_reader ISA(channel_reader)(const med_call *call, int64_t index) {
     const med_prologue *pro = &call->node->pro;
     channel_reader r = {.act = pro->act, .mean = 0, .rstd = 1, .scale = 1, .param = (float)pro->param};
-    if (call->stats.data) {
+    if (pro->is_folded) {
+        r.outside = call->stats.f32[2 * index];
+    } else if (call->stats.data) {
         r.mean = call->stats.f32[2 * index];
         r.rstd = call->stats.f32[2 * index + 1];
     }
     if (call->scale.data) r.scale = call->scale.f32[index];
-    r.is_plain = !call->stats.data && !call->scale.data && pro->act == MED_UNARY_none;
+    r.is_plain = (!call->stats.data || pro->is_folded) && !call->scale.data && pro->act == MED_UNARY_none;
     return r;
 }
 

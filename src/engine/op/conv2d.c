@@ -101,7 +101,7 @@ static void grad_of_grad_input(med_graph *g, med_val self, med_val d, const char
 }
 
 const med_op med_op_conv2d = {.name = "conv2d", .min_in = 2, .max_in = 3, .attr_size = sizeof(med_conv_attr),
-    .flags = MED_OP_BY_SAMPLE | MED_OP_PROLOGUE | MED_OP_RESIDUAL, .infer = infer, .grad = grad, .reference = reference};
+    .flags = MED_OP_BY_SAMPLE | MED_OP_PROLOGUE | MED_OP_RESIDUAL | MED_OP_GAIN, .infer = infer, .grad = grad, .reference = reference};
 const med_op med_op_conv2d_grad_input = {.name = "conv2d_grad_input", .min_in = 2, .max_in = 2,
     .attr_size = sizeof(med_conv_grad_attr), .infer = infer_like, .grad = grad_of_grad_input, .reference = reference_grad_input};
 const med_op med_op_conv2d_grad_weight = {.name = "conv2d_grad_weight", .min_in = 2, .max_in = 2,
