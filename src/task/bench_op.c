@@ -112,15 +112,20 @@ typedef struct row {
     int count;
 } row;
 
-/* Memory of a call: input 0 through norm and SiLU where the op has a prologue, statistics where it writes them. */
+static bool is_pointwise(const row *r) { return r->op == MED_OP_conv2d && r->in[1].dim[2] == 1; }
+
+/* Memory of a call: input 0 as networks have it where the op has a prologue, through the factors of squeeze and excitation for
+ * 1x1 convolutions, else through norm and SiLU; statistics where it writes them. */
 static med_status fill_call(const row *r, med_node *node, med_call *call) {
-    *node = (med_node){.id = r->op, .op = med_ops[r->op], .n_in = r->n_in, .attr = r->attr, .side = MED_NONE,
+    *node = (med_node){.id = r->op, .op = med_ops[r->op], .n_in = r->n_in, .attr = r->attr, .gain = MED_NONE, .residual = MED_NONE, .side = MED_NONE,
                        .pro = {.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none}};
     MED_TRY(node->op->infer(node, r->in, &node->shape));
     *call = (med_call){.node = node, .n_in = r->n_in, .side_eps = 1e-5};
     MED_TRY(tensor(node->shape, 9, &call->out));
     for (int i = 0; i < r->n_in; i++) MED_TRY(tensor(r->in[i], (uint64_t)i, &call->in[i]));
-    if (node->op->flags & MED_OP_PROLOGUE) {
+    if (is_pointwise(r)) {
+        MED_TRY(tensor(med_shape_4(r->in[0].dim[0], r->in[0].dim[1], 1, 1), 5, &call->scale));
+    } else if (node->op->flags & MED_OP_PROLOGUE) {
         MED_TRY(tensor(med_shape_3(r->in[0].dim[0], r->in[0].dim[1], 2), 5, &call->stats));
         node->pro.act = MED_UNARY_silu;
     }
@@ -132,6 +137,7 @@ static void free_call(med_call *call) {
     for (int i = 0; i < call->n_in; i++) free(call->in[i].data);
     free(call->out.data);
     free(call->stats.data);
+    free(call->scale.data);
     free(call->side.data);
 }
 
