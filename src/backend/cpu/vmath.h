@@ -1,5 +1,5 @@
-/* vmath.h: exp, log, tanh, sigmoid on vectors, below 4e-6 relative error. NaN stays NaN. log and tanh near 0 are the
- * polynomials of Moshier's Cephes. exp below -87.3 may give the smallest normal float instead of 0. */
+/* vmath.h: exp, log, tanh, sigmoid on vectors, below 4e-6 relative error. NaN stays NaN. log is the polynomial of
+ * Moshier's Cephes. exp below -87.3 may give the smallest normal float instead of 0. */
 #ifndef MED_CPU_VMATH_H
 #define MED_CPU_VMATH_H
 
@@ -39,17 +39,17 @@ INLINE vf vf_exp(vf x) { return vf_select(x > 88.3f, vf_all(__builtin_inff()), v
 INLINE vf vf_sigmoid(vf x) { return 1.0f / (1.0f + vf_power(x, -87.3f, 87.3f, -LOG2_E)); }
 INLINE vf vf_silu(vf x) { return x / (1.0f + vf_power(x, -87.3f, 87.3f, -LOG2_E)); }
 
+/* x P(x^2) / Q(x^2), fitted to 2e-8 up to 9, from where tanh is 1 in float; 3e-7 with rounding. */
 INLINE vf vf_tanh(vf x) {
-    vf z = x * x, size = vf_abs(x);
-    vf p = vf_all(-5.70498872745e-3f);
-    p = p * z + 2.06390887954e-2f;
-    p = p * z - 5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z - 3.33332819422e-1f;
-    p = p * z * x + x;
-    vf far = 1.0f - 2.0f / (vf_power(2.0f * size, 0.0f, 87.3f, LOG2_E) + 1.0f);
-    far = (vf)((vi)far | ((vi)x & INT32_MIN));
-    return vf_select(size < 0.625f, p, far);
+    x = vf_at_least(vf_at_most(x, 9.0f), -9.0f);
+    vf z = x * x;
+    vf p = 1.33547254e-8f * z + 2.06091328e-5f, q = 7.77658573e-7f * z + 3.28564001e-4f;
+    p = p * z + 3.49559138e-3f;
+    q = q * z + 2.58769948e-2f;
+    p = p * z + 1.33810284e-1f;
+    q = q * z + 4.67143440e-1f;
+    vf y = (p * z * x + x) / (q * z + 1.0f);
+    return vf_at_least(vf_at_most(y, 1.0f), -1.0f);
 }
 
 /* The normal distribution function, within 2e-7: (1 + erf(x / sqrt(2))) / 2 by formula 7.1.26 of Abramowitz & Stegun. */
