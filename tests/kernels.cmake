@@ -1,2 +1,3 @@
 med_test(unit/kernels)
+med_test(unit/kernels_conv)
 med_test(unit/switches)
