@@ -1,4 +1,4 @@
-/* kernel_case.h: CPU kernels of every instruction set against the op's reference loop in double: prologues, statistics
+/* kernel_case.h: CPU kernels of every instruction set against the op's reference loop in double: prologues, factors, statistics
  * on the side, guard zones around the output, in-place where the op allows it, and the same bits for any number of threads and
  * of samples. */
 #ifndef MED_TESTS_KERNEL_CASE_H
@@ -18,6 +18,9 @@ enum {
     SIDE = 4,      /* statistics of the output */
     POSITIVE = 8,  /* inputs in (0.1, 2) */
     RESIDUAL = 16,
+    GAIN = 32,
+    FOLDED = 64,   /* with STATS and no activation */
+    MEANS = 128,   /* channel means of the output, instead of SIDE */
 };
 
 typedef struct kernel_case {
@@ -96,6 +99,7 @@ static inline void prepare(const kernel_case *k, prepared *p) {
     memset(p, 0, sizeof *p);
     p->node = node_of(k->op, k->n_in, k->attr);
     p->node.pro.act = k->act;
+    p->node.pro.is_folded = k->flags & FOLDED;
     assert_int_equal(p->node.op->infer(&p->node, k->in, &p->node.shape), MED_OK);
     med_call *c = &p->call;
     *c = (med_call){.node = &p->node, .n_in = k->n_in, .out.shape = p->node.shape, .side_eps = 1e-5};
@@ -104,7 +108,9 @@ static inline void prepare(const kernel_case *k, prepared *p) {
     if (k->flags & STATS) c->stats = random_view(med_shape_3(samples, channels, 2), 1, 20);
     if (k->flags & SCALE) c->scale = random_view(med_shape_4(samples, channels, 1, 1), 1, 21);
     if (k->flags & SIDE) c->side = random_view(med_shape_3(samples, outputs, 2), 0, 22);
+    if (k->flags & MEANS) c->side = random_view(med_shape_4(samples, outputs, 1, 1), 0, 22);
     if (k->flags & RESIDUAL) c->residual = random_view(p->node.shape, 0, 23);
+    if (k->flags & GAIN) c->gain = random_view(med_shape_4(samples, outputs, 1, 1), 1, 24);
     snprintf(p->what, sizeof p->what, "%s %s %s, flags %u", p->node.op->name, med_shape_print(k->in[0]).text,
              k->n_in > 1 ? med_shape_print(k->in[1]).text : "", k->flags);
 }
@@ -115,6 +121,7 @@ static inline void release(prepared *p) {
     free(p->call.scale.f32);
     free(p->call.side.f32);
     free(p->call.residual.f32);
+    free(p->call.gain.f32);
 }
 
 /* ---- checks ---- */
