@@ -1,6 +1,7 @@
 med_test(unit/weights)
 med_test(unit/safetensors)
 med_test(unit/pth)
+med_test(unit/pth_refused)
 med_test(unit/mmhvae_config)
 med_test(unit/mmhvae_load)
 med_test(golden/mmhvae_parameters)
