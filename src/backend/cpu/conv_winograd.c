@@ -344,6 +344,14 @@ static void run_shared(winograd *w) {
     med_parallel(w->n_groups, group_task, w);
 }
 
+/* Rows of tiles of a strip: few enough for CONV_TASKS, and fewer, down to half of them, if that fills all vectors of its blocks. */
+static int strip_rows(int ho, int wo) {
+    if (ho <= 16) return ho;
+    int most = (ho + CONV_TASKS - 1) / CONV_TASKS, rows = most;
+    while (2 * rows > most && rows * wo % BLOCK_TILES) rows--;
+    return rows * wo % BLOCK_TILES ? most : rows;
+}
+
 void ISA(conv_winograd_run)(const conv_job *job) {
     winograd w = {.job = job, .g = job->g, .n_blocks = (job->outputs + OB - 1) / OB};
     w.g.kh = w.g.kw = 6;
@@ -351,7 +359,7 @@ void ISA(conv_winograd_run)(const conv_job *job) {
     w.g.is_flat = 1;
     w.g.ho = (job->g.ho + 3) / 4;
     w.g.wo = (job->g.wo + 3) / 4;
-    int max_rows = w.g.ho > 16 ? (w.g.ho + CONV_TASKS - 1) / CONV_TASKS : w.g.ho;
+    int max_rows = strip_rows(w.g.ho, w.g.wo);
     int is_shared = job->n * w.g.ho < CONV_TASKS * max_rows;
     ISA(conv_geometry_finish)(&w.g, max_rows, is_shared ? INT32_MAX : STRIP_BYTES);
     w.n_groups = (w.n_blocks + GROUP - 1) / GROUP;
