@@ -126,7 +126,9 @@ INLINE void spread_tiles(const channel_reader *reader, med_unary_kind kind, int 
     int n = l->whole, at = 0;
     for (int i = 0; i < n; i += 4 * VL, at += VL) {
         UNROLL for (int k = 0; k < 4; k++) {
-            vf x = i + 4 * VL <= n ? vf_load(row + i + k * VL) : i + k * VL < n ? vf_take(row, i + k * VL, n) : vf_all(0);
+            v[k] = vf_all(0);
+            if (i + k * VL >= n) continue; /* narrow rows: functions cost more than all else here */
+            vf x = i + 4 * VL <= n ? vf_load(row + i + k * VL) : vf_take(row, i + k * VL, n);
             v[k] = vf_value(kind, (x - reader->mean) * reader->rstd, reader->param);
             if (is_scaled) v[k] *= reader->scale;
             __builtin_prefetch(row + ahead + i + k * VL);
