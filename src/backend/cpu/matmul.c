@@ -35,16 +35,18 @@ static void columns_task(void *context, int block) {
 }
 
 static float dot(const float *a, int64_t a_step, const float *b, int64_t n) {
-    vf acc[4] = {{0}, {0}, {0}, {0}};
-    int64_t i = 0;
-    if (a_step == 1)
+    float sum = 0;
+    if (a_step == 1) {
+        vf acc[4] = {{0}, {0}, {0}, {0}};
+        int64_t i = 0;
         for (; i + 4 * VL <= n; i += 4 * VL) {
             UNROLL for (int v = 0; v < 4; v++) acc[v] += vf_load(a + i + v * VL) * vf_load(b + i + v * VL);
         }
-    vf all = (acc[0] + acc[1]) + (acc[2] + acc[3]);
-    float sum = 0;
-    for (int v = 0; v < VL; v++) sum += all[v];
-    for (; i < n; i++) sum += a[i * a_step] * b[i];
+        for (; i < n; i += VL) acc[0] += vf_take(a, i, n) * vf_take(b, i, n);
+        sum = vf_sum((acc[0] + acc[1]) + (acc[2] + acc[3]));
+    } else {
+        for (int64_t i = 0; i < n; i++) sum += a[i * a_step] * b[i];
+    }
     return sum;
 }
 

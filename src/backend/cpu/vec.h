@@ -144,6 +144,20 @@ INLINE void vf_transpose(vf row[VL]) {
     TRANSPOSE_ROUND(row, 1)
 }
 
+/* Sum of all lanes, by halves. */
+#define FOLD_LANE(l, s) ((l) + (s) < MED_VL ? (l) + (s) : (l))
+INLINE float vf_sum(vf v) {
+#if MED_VL == 16
+    v += __builtin_shufflevector(v, v, LANES(FOLD_LANE, 8));
+#endif
+#if MED_VL >= 8
+    v += __builtin_shufflevector(v, v, LANES(FOLD_LANE, 4));
+#endif
+    v += __builtin_shufflevector(v, v, LANES(FOLD_LANE, 2));
+    v += __builtin_shufflevector(v, v, LANES(FOLD_LANE, 1));
+    return v[0];
+}
+
 INLINE double vd_sum(vd v) {
     double sum = 0;
     for (int i = 0; i < VL / 2; i++) sum += v[i];
