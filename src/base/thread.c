@@ -1,4 +1,7 @@
-/* thread.c: the pool. One job at a time; its tasks are handed out by a counter.
+/* thread.c: the pool. One job at a time; its tasks are handed out by counters.
+ *
+ * Tasks are cut into a range for every thread, which begins with its own and then helps with the others'. So what a thread wrote in
+ * one job, as rows or channels of an image, it mostly reads itself in the next, from its own cache.
  *
  * Workers enter an open job and leave it when no task is left. The caller works too, then closes the job and waits
  * only for workers that entered: one that wakes late finds the job closed and goes back to sleep.
@@ -29,13 +32,15 @@ static struct {
     /* Written by the caller while the job is closed and empty. */
     med_task_fn *body;
     void *context;
-    int n_tasks;
-    _Alignas(LINE) _Atomic uint32_t next;       /* task to hand out */
+    int n_tasks, n_ranges;
     _Alignas(LINE) _Atomic uint32_t state;      /* futex of the caller */
     _Alignas(LINE) _Atomic uint32_t generation; /* futex of the workers: changes with every job */
     _Alignas(LINE) _Atomic uint32_t n_sleeping;
     _Atomic int caller_cpu;
     atomic_bool is_stopping;
+    struct {
+        _Alignas(LINE) _Atomic uint32_t n_taken;
+    } range[MAX_THREADS];
 } job;
 
 static struct {
@@ -44,6 +49,7 @@ static struct {
     int n_workers;
     bool has_room; /* a processor for every thread, of `processors` */
     cpu_set_t processors;
+    uint32_t start_generation; /* of jobs, when workers start */
     pthread_t worker[MAX_THREADS];
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -83,10 +89,18 @@ static bool spin_until_changed(_Atomic uint32_t *word, uint32_t mask, uint32_t v
     return false;
 }
 
-static void run_tasks(med_task_fn *body, void *context, uint32_t n_tasks) {
+static int range_begin(int range) { return (int)((int64_t)range * job.n_tasks / job.n_ranges); }
+
+/* `own`: the range to begin with. */
+static void run_tasks(int own) {
     is_inside_task = true;
-    for (uint32_t i; (i = atomic_fetch_add_explicit(&job.next, 1, memory_order_relaxed)) < n_tasks;)
-        body(context, (int)i);
+    for (int k = 0; k < job.n_ranges; k++) {
+        int range = (own + k) % job.n_ranges, begin = range_begin(range), end = range_begin(range + 1);
+        while (atomic_load_explicit(&job.range[range].n_taken, memory_order_relaxed) < (uint32_t)(end - begin)) {
+            uint32_t i = atomic_fetch_add_explicit(&job.range[range].n_taken, 1, memory_order_relaxed);
+            if (i < (uint32_t)(end - begin)) job.body(job.context, begin + (int)i);
+        }
+    }
     is_inside_task = false;
 }
 
@@ -121,8 +135,9 @@ static void step_aside(void) {
     if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof pool.processors, &pool.processors);
 }
 
-static void *worker_main(void *start_generation) {
-    uint32_t seen = (uint32_t)(uintptr_t)start_generation;
+static void *worker_main(void *number) {
+    int own = (int)(intptr_t)number;
+    uint32_t seen = pool.start_generation;
     while (!atomic_load(&job.is_stopping)) {
         if (!spin_until_changed(&job.generation, UINT32_MAX, seen)) {
             atomic_fetch_add(&job.n_sleeping, 1);
@@ -132,7 +147,7 @@ static void *worker_main(void *start_generation) {
         seen = atomic_load(&job.generation);
         step_aside();
         if (job_enter()) {
-            run_tasks(job.body, job.context, (uint32_t)job.n_tasks);
+            run_tasks(own);
             job_leave();
         }
     }
@@ -207,9 +222,9 @@ static void pool_start(void) {
     if (pool.n_wanted > MAX_THREADS) pool.n_wanted = MAX_THREADS;
     bool is_known = sched_getaffinity(0, sizeof pool.processors, &pool.processors) == 0;
     pool.has_room = is_known && CPU_COUNT(&pool.processors) >= pool.n_wanted;
-    uint32_t generation = atomic_load(&job.generation);
+    pool.start_generation = atomic_load(&job.generation);
     while (pool.n_workers < pool.n_wanted - 1) {
-        if (pthread_create(&pool.worker[pool.n_workers], NULL, worker_main, (void *)(uintptr_t)generation)) break;
+        if (pthread_create(&pool.worker[pool.n_workers], NULL, worker_main, (void *)(intptr_t)(pool.n_workers + 1))) break;
         pool.n_workers++;
     }
 }
@@ -250,10 +265,11 @@ void med_parallel(int n_tasks, med_task_fn *body, void *context) {
         job.body = body;
         job.context = context;
         job.n_tasks = n_tasks;
-        atomic_store_explicit(&job.next, 0, memory_order_relaxed);
+        job.n_ranges = n_tasks < pool.n_workers + 1 ? n_tasks : pool.n_workers + 1;
+        for (int i = 0; i < job.n_ranges; i++) atomic_store_explicit(&job.range[i].n_taken, 0, memory_order_relaxed);
         atomic_store(&job.state, JOB_OPEN);
         workers_call(n_tasks - 1);
-        run_tasks(body, context, (uint32_t)n_tasks);
+        run_tasks(0);
         job_close();
     }
     pthread_mutex_unlock(&pool.mutex);
