@@ -11,7 +11,8 @@
 void med_threads_set(int n_threads);
 int med_threads(void);
 
-/* Run body(context, i) for i = 0..n-1 on the pool, dynamically shared; returns when all are done.
+/* Run body(context, i) for i = 0..n-1 on the pool; returns when all are done. A thread begins with the same part of the tasks in
+ * every call, where it finds what it wrote before, and then helps with the others.
  * A call from inside a task runs serially in that task. Waiting threads spin briefly, then sleep. */
 typedef void med_task_fn(void *context, int i);
 void med_parallel(int n_tasks, med_task_fn *body, void *context);

@@ -36,6 +36,26 @@ static void rounds_with_sleeping_workers(void **state) {
     }
 }
 
+/* Task 0 holds its thread until another one has begun; *first is then that one's first task. */
+static void note_first_task(void *context, int i) {
+    atomic_int *first = context;
+    int none = 0;
+    if (i) atomic_compare_exchange_strong(first, &none, i);
+    for (int wait = 0; i == 0 && atomic_load(first) == 0 && wait < 100000; wait++) usleep(100);
+}
+
+static void threads_begin_with_their_own_part(void **state) {
+    (void)state;
+    for (int n_threads = 2; n_threads <= 3; n_threads++) {
+        med_threads_set(n_threads);
+        for (int round = 0; round < 20; round++) {
+            atomic_int first = 0;
+            med_parallel(12, note_first_task, &first);
+            assert_true(first == 12 / n_threads || first == 24 / n_threads);
+        }
+    }
+}
+
 static void nested_task(void *context, int i) { med_parallel(10, count_task, (atomic_int *)context + 10 * i); }
 
 static void nested_calls_run_in_their_task(void **state) {
@@ -98,6 +118,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(rounds_with_sleeping_workers),
+        cmocka_unit_test(threads_begin_with_their_own_part),
         cmocka_unit_test(nested_calls_run_in_their_task),
         cmocka_unit_test(several_callers),
         cmocka_unit_test(scratch_is_private),
