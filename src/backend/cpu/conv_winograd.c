@@ -112,13 +112,26 @@ static void scatter(const winograd *w, const float *pixels, int first, int strip
     }
 }
 
-/* The lines of y that a block will be written to, towards the cache while products are computed: one of `n` steps. */
-INLINE void fetch_pixels(const conv_job *job, float *plane, int n_outputs, const pixel_place *place, int n_whole, int step, int n) {
-    int rows = n_outputs * n_whole * 4;
-    for (int i = step * rows / n; i < (step + 1) * rows / n; i++) {
-        const pixel_place *to = &place[i / 4 % n_whole];
-        float *row = plane + i / 4 / n_whole * job->y_channel + i % 4 * to->row;
-        for (int q = 0; q < 4; q++) __builtin_prefetch(row + to->at[q], 1);
+/* The lines of y that a block will be written to, fetched while products are computed: the row of pixels whose turn it is. */
+typedef struct pixel_fetch {
+    const conv_job *job;
+    const pixel_place *place;
+    int n_whole;  /* vectors of tiles */
+    int n_rows, done;
+    int vector, row;
+    float *plane;
+} pixel_fetch;
+
+/* One of POINTS steps. */
+INLINE void fetch_pixels(pixel_fetch *f, int step) {
+    for (int end = (step + 1) * f->n_rows / POINTS; f->done < end; f->done++) {
+        const pixel_place *to = &f->place[f->vector];
+        for (int q = 0; q < 4; q++) __builtin_prefetch(f->plane + f->row * to->row + to->at[q], 1);
+        if (++f->row < 4) continue;
+        f->row = 0;
+        if (++f->vector < f->n_whole) continue;
+        f->vector = 0;
+        f->plane += f->job->y_channel;
     }
 }
 
@@ -213,8 +226,9 @@ static void group_of_block(const winograd *w, const float *u, const float *v, in
     while (n_whole < block.nv && find_place(w, block.first + n_whole * VL, strip, &place[n_whole])) n_whole++;
     int first = begin * OB, last = end * OB < job->outputs ? end * OB : job->outputs;
     float pixels[4 * 4 * VL], *plane = job->y + sample * job->y_sample + first * job->y_channel + 4 * strip * w->g.rows * job->y_row;
+    pixel_fetch fetch = {.job = job, .place = place, .n_whole = n_whole, .n_rows = (last - first) * n_whole * 4, .plane = plane};
     for (int k = 0; k < POINTS; k++) {
-        fetch_pixels(job, plane, last - first, place, n_whole, k, POINTS);
+        fetch_pixels(&fetch, k);
         for (int b = 0; b < end - begin; b++)
             products(v + k * POINT_STEP, u + (b * POINTS + k) * w->u_point, w->g.channels, block, memory.m + b * CHUNK + k * POINT_STEP);
     }
