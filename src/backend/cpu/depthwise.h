@@ -8,10 +8,12 @@
 enum { DW_ROWS = 4 };
 typedef struct padded_plane {
     int h, w, k, pitch;
+    int has_zeros; /* around it: written with the first plane */
     float *data;
 } padded_plane;
 
-/* Into SCRATCH_STRIP, read through `reader`. */
-padded_plane ISA(depthwise_pad)(const channel_reader *reader, const float *x, int h, int w, int k);
+/* In SCRATCH_STRIP; then as often as wanted filled with a plane x, read through `reader`. */
+padded_plane ISA(depthwise_plane)(int h, int w, int k);
+void ISA(depthwise_fill)(padded_plane *p, const channel_reader *reader, const float *x);
 
 #endif

@@ -35,11 +35,12 @@ static void channel_task(void *context, int channel) {
     int k = (int)call->out.shape.dim[2], taps = k * k;
     int64_t plane = s.dim[2] * s.dim[3];
     double total[MAX_TAPS] = {0};
+    padded_plane x = ISA(depthwise_plane)((int)s.dim[2], (int)s.dim[3], k);
     for (int n = 0; n < (int)s.dim[0]; n++) {
         int64_t m = n * s.dim[1] + channel;
         vf sum[MAX_TAPS];
         channel_reader reader = ISA(channel_reader)(call, m);
-        padded_plane x = ISA(depthwise_pad)(&reader, call->in[0].f32 + m * plane, (int)s.dim[2], (int)s.dim[3], k);
+        ISA(depthwise_fill)(&x, &reader, call->in[0].f32 + m * plane);
         (k == 5 ? correlate_5 : correlate_any)(&x, call->in[1].f32 + m * plane, sum);
         for (int t = 0; t < taps; t++)
             for (int lane = 0; lane < VL; lane++) total[t] += (double)sum[t][lane];
