@@ -1,7 +1,7 @@
 /* depthwise.c: one kernel per channel, stride 1, zero padding. A task is a plane, or some small ones: padded copy in L2 with the
- * prologue applied on the way, then DW_ROWS rows of vectors at a time, so that an input vector serves several output rows.
+ * prologue applied on the way, then a column of vectors after the other (5x5), so that an input vector is read once for all the
+ * rows of output that it belongs to.
  * So the output may lie over the input. The gradient of the input is the same with the kernel reversed. */
-#include <stdlib.h>
 #include "backend/cpu/conv.h"
 #include "backend/cpu/depthwise.h"
 #include "backend/cpu/vunary.h"
@@ -21,7 +21,7 @@ INLINE void copy_rows(const channel_reader *reader, med_unary_kind kind, const f
     }
 }
 
-static size_t floats_of(const padded_plane *t) { return (size_t)((t->h + 2 * (t->k / 2) + DW_ROWS - 1) * t->pitch + VL); }
+static size_t floats_of(const padded_plane *t) { return (size_t)((t->h + 2 * (t->k / 2)) * t->pitch + VL); }
 
 padded_plane ISA(depthwise_plane)(int h, int w, int k) {
     padded_plane t = {.h = h, .w = w, .k = k, .pitch = (w + VL - 1) / VL * VL + 2 * (k / 2)};
@@ -39,29 +39,30 @@ void ISA(depthwise_fill)(padded_plane *t, const channel_reader *reader, const fl
     t->has_zeros = 1;
 }
 
-/* DW_ROWS output vectors below each other; k a constant where it can be. */
-INLINE void column_of_vectors(const float *x, int pitch, const float *w, int k, float bias, vf *acc) {
-    UNROLL for (int r = 0; r < DW_ROWS; r++) acc[r] = vf_all(bias);
-    UNROLL for (int y = 0; y < k + DW_ROWS - 1; y++) {
-        UNROLL for (int s = 0; s < k; s++) {
-            vf in = vf_load(x + y * pitch + s);
-            UNROLL for (int r = 0; r < DW_ROWS; r++) {
-                if (y >= r && y - r < k) acc[r] += in * w[(y - r) * k + s];
+/* Down a column of vectors: every row of input belongs to five rows of output, which are under way in five accumulators. */
+static void convolve_5(const padded_plane *p, const float *w, float bias, float *y) {
+    enum { K = 5 };
+    vf weight[K * K];
+    UNROLL for (int t = 0; t < K * K; t++) weight[t] = vf_all(w[t]);
+    for (int i = 0; i < p->w; i += VL) {
+        vf acc[K];
+        UNROLL for (int k = 0; k < K; k++) acc[k] = vf_all(bias);
+        const float *x = p->data + i;
+        for (int r = 0; r < p->h + K - 1; r += K) {
+            UNROLL for (int u = 0; u < K; u++) {
+                int o = r + u - (K - 1);
+                if (o >= p->h) break;
+                acc[u] = vf_all(bias);
+                UNROLL for (int s = 0; s < K; s++) {
+                    vf in = vf_load(x + s);
+                    UNROLL for (int j = 0; j < K; j++) acc[(u - j + K) % K] += in * weight[j * K + s];
+                }
+                if (o >= 0) vf_put(y + (int64_t)o * p->w, i, p->w, acc[(u + 1) % K]);
+                x += p->pitch;
             }
         }
     }
 }
-
-INLINE void convolve(const padded_plane *p, const float *w, int k, float bias, float *y) {
-    for (int r = 0; r < p->h; r += DW_ROWS)
-        for (int i = 0; i < p->w; i += VL) {
-            vf acc[DW_ROWS];
-            column_of_vectors(p->data + r * p->pitch + i, p->pitch, w, k, bias, acc);
-            for (int q = 0; q < DW_ROWS && r + q < p->h; q++) vf_put(y + (int64_t)(r + q) * p->w, i, p->w, acc[q]);
-        }
-}
-
-static void convolve_5(const padded_plane *p, const float *w, float bias, float *y) { convolve(p, w, 5, bias, y); }
 
 static void convolve_any(const padded_plane *p, const float *w, float bias, float *y) {
     for (int r = 0; r < p->h; r++)

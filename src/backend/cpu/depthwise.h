@@ -4,8 +4,7 @@
 
 #include "backend/cpu/kernels.h"
 
-/* A plane with k/2 zeros around it, and room for reading whole vectors behind its rows and DW_ROWS rows more. */
-enum { DW_ROWS = 4 };
+/* A plane with k/2 zeros around it, and room for reading whole vectors behind its rows. */
 typedef struct padded_plane {
     int h, w, k, pitch;
     int has_zeros; /* around it: written with the first plane */
