@@ -181,23 +181,23 @@ INLINE void few_body(const float *v, const float *u, int channels, int n, float 
     UNROLL for (int o = 0; o < OB; o++) vf_store(m + o * BLOCK_TILES, row[o]);
 }
 #define FEW(n) static void few_##n(const float *v, const float *u, int channels, float *m) { few_body(v, u, channels, n, m); }
-FEW(2)
+FEW(1) FEW(2)
 #if MED_VL == 16
-FEW(4) FEW(6) FEW(8) FEW(10) FEW(12)
+FEW(3) FEW(4) FEW(5) FEW(6) FEW(7) FEW(8) FEW(9) FEW(10) FEW(11) FEW(12)
 #endif
 
 /* M of a block of outputs at one point. */
 static void products(const float *v, const float *u, int channels, tile_block block, float *m) {
     static void (*const whole[])(const float *, const float *, int, float *) = {product_1, product_2, product_3};
     static void (*const few[])(const float *, const float *, int, float *) = {
-        few_2,
+        few_1, few_2,
 #if MED_VL == 16
-        few_4, few_6, few_8, few_10, few_12
+        few_3, few_4, few_5, few_6, few_7, few_8, few_9, few_10, few_11, few_12,
 #endif
     };
     int n = block.few ? block.nv - 1 : block.nv;
     if (n) whole[n - 1](v, u, channels, m);
-    if (block.few) few[(block.few - 1) / 2](v + n * VL, u, channels, m + n * VL);
+    if (block.few) few[block.few - 1](v + n * VL, u, channels, m + n * VL);
 }
 
 static int group_begin(const winograd *w, int group) { return group * w->n_blocks / w->n_groups; }
