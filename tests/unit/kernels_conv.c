@@ -48,6 +48,17 @@ static void conv2d(void **state) { (void)state, each_conv(check_conv2d); }
 static void conv2d_grad_input(void **state) { (void)state, each_conv(check_conv2d_grad_input); }
 static void conv2d_grad_weight(void **state) { (void)state, each_conv(check_conv2d_grad_weight); }
 
+/* 7x7 to one output, the last of an image head: strips and widths that end anywhere, as far as padding reaches and beyond. */
+static void to_one_output(void **state) {
+    (void)state;
+    static const int widths[] = {7, 16, 33, 48, 64, 67, 100};
+    for (int i = 0; i < 7; i++)
+        for (int pad = 0; pad <= 3; pad += 3) {
+            med_conv_attr a = {7, 1, pad, i % 2 ? MED_PAD_REFLECT : MED_PAD_ZERO};
+            check_conv2d(a, med_shape_4(1 + i % 2, 1 + i % 3 * 4, 7 + 9 * i, widths[i]), 1, 3 * i);
+        }
+}
+
 /* Channels of whole vectors: one sample in parts, several samples a task, images that are no whole tiles. */
 static void halving(void **state) {
     (void)state;
@@ -127,6 +138,7 @@ static void samples(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv2d),       cmocka_unit_test(conv2d_grad_input), cmocka_unit_test(conv2d_grad_weight),
+        cmocka_unit_test(to_one_output),
         cmocka_unit_test(halving),      cmocka_unit_test(many_channels),     cmocka_unit_test(large_linear_layers),
         cmocka_unit_test(strassen_can_be_turned_off), cmocka_unit_test(samples),
     };

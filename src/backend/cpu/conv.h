@@ -143,6 +143,8 @@ void ISA(conv_strassen_run)(const conv_job *job);
 int ISA(conv_is_plain)(const conv_job *job);
 int ISA(conv_pointwise_fits)(const conv_job *job);
 void ISA(conv_pointwise_run)(const conv_job *job);
+int ISA(conv_single_fits)(const conv_job *job);
+void ISA(conv_single_run)(const conv_job *job);
 int ISA(conv_winograd7_fits)(const conv_job *job);
 void ISA(conv_winograd7_run)(const conv_job *job);
 

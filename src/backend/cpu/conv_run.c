@@ -46,7 +46,9 @@ static int has_few_outputs(const conv_job *job) {
 
 void ISA(conv_run)(const conv_job *job) {
     int is_on = job->kept || med_switch_is_on(MED_SWITCH_WINOGRAD);
-    if (is_on && ISA(conv_winograd7_fits)(job)) {
+    if (ISA(conv_single_fits)(job)) {
+        ISA(conv_single_run)(job);
+    } else if (is_on && ISA(conv_winograd7_fits)(job)) {
         ISA(conv_winograd7_run)(job);
     } else if (ISA(conv_halving_fits)(job)) {
         ISA(conv_halving_run)(job);
