@@ -90,15 +90,11 @@ typedef struct prepared {
     char what[256];
 } prepared;
 
-static inline med_node node_of(med_op_id op, int n_in, const void *attr) {
-    return (med_node){.id = op, .op = med_ops[op], .n_in = n_in, .attr = attr, .gain = MED_NONE, .residual = MED_NONE, .side = MED_NONE,
-                      .pro = {.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none, .param = 0.2}};
-}
-
 static inline void prepare(const kernel_case *k, prepared *p) {
     memset(p, 0, sizeof *p);
-    p->node = node_of(k->op, k->n_in, k->attr);
+    p->node = med_node_alone(k->op, k->n_in, k->attr);
     p->node.pro.act = k->act;
+    p->node.pro.param = 0.2;
     p->node.pro.is_folded = k->flags & FOLDED;
     assert_int_equal(p->node.op->infer(&p->node, k->in, &p->node.shape), MED_OK);
     med_call *c = &p->call;
@@ -148,7 +144,7 @@ static inline void check_same(const float *got, const float *wanted, int64_t n, 
 static inline void check_side(const med_call *of, const float *out, const char *what) {
     med_norm_attr attr = {of->side_eps};
     bool is_means = of->side.shape.rank == 4;
-    med_node node = node_of(is_means ? MED_OP_channel_mean : MED_OP_norm_stats, 1, is_means ? NULL : &attr);
+    med_node node = med_node_alone(is_means ? MED_OP_channel_mean : MED_OP_norm_stats, 1, is_means ? NULL : &attr);
     int64_t n = med_shape_count(of->side.shape);
     float *wanted = malloc((size_t)n * sizeof *wanted);
     med_call call = {.node = &node, .n_in = 1, .in[0] = {.f32 = (float *)out, .shape = of->out.shape},

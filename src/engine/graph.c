@@ -130,9 +130,7 @@ static med_val append(med_graph *g, med_node *n) {
 
 static med_node *new_node(med_graph *g, med_op_id id, const med_val *in, int n_in, const void *attr, const char *name) {
     med_node *n = med_arena_alloc(g->arena, sizeof *n);
-    n->id = id;
-    n->op = med_ops[id];
-    n->n_in = n_in;
+    *n = med_node_alone(id, n_in, NULL);
     n->in = med_arena_alloc(g->arena, (size_t)(n_in ? n_in : 1) * sizeof(med_val));
     if (n_in) memcpy(n->in, in, (size_t)n_in * sizeof(med_val));
     if (n->op->attr_size) {
@@ -141,8 +139,6 @@ static med_node *new_node(med_graph *g, med_op_id id, const med_val *in, int n_i
         n->attr = copy;
     }
     n->name = name;
-    n->pro = (med_prologue){.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none};
-    n->side = n->gain = n->residual = MED_NONE;
     return n;
 }
 

@@ -118,6 +118,12 @@ typedef struct med_unary_fn {
 } med_unary_fn;
 extern const med_unary_fn med_unary_table[MED_N_UNARY];
 
+/* A node that reads its inputs as they are and writes nothing but its output; of no graph, for kernels that are called alone. */
+static inline med_node med_node_alone(med_op_id op, int n_in, const void *attr) {
+    return (med_node){.id = op, .op = med_ops[op], .n_in = n_in, .attr = attr, .gain = MED_NONE, .residual = MED_NONE, .side = MED_NONE,
+                      .pro = {.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none}};
+}
+
 /* Add a node; `attr` is copied. Poison in, or a failing shape rule, gives poison out. */
 med_val med_node_add(med_graph *g, med_op_id op, const med_val *in, int n_in, const void *attr);
 const med_node *med_node_of(const med_graph *g, med_val v);

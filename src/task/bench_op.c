@@ -117,8 +117,7 @@ static bool is_pointwise(const row *r) { return r->op == MED_OP_conv2d && r->in[
 /* Memory of a call: input 0 as networks have it where the op has a prologue, through the factors of squeeze and excitation for
  * 1x1 convolutions, else through norm and SiLU; statistics where it writes them. */
 static med_status fill_call(const row *r, med_node *node, med_call *call) {
-    *node = (med_node){.id = r->op, .op = med_ops[r->op], .n_in = r->n_in, .attr = r->attr, .gain = MED_NONE, .residual = MED_NONE, .side = MED_NONE,
-                       .pro = {.stats = MED_NONE, .scale = MED_NONE, .act = MED_UNARY_none}};
+    *node = med_node_alone(r->op, r->n_in, r->attr);
     MED_TRY(node->op->infer(node, r->in, &node->shape));
     *call = (med_call){.node = node, .n_in = r->n_in, .side_eps = 1e-5};
     MED_TRY(tensor(node->shape, 9, &call->out));

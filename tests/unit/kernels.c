@@ -152,7 +152,7 @@ static void functions_are_accurate(void **state) {
             for (int i = 0; i < N; i++) x[i] = (float)((i - N / 2) * pow(10, i % 5 - 3) * 0.04);
             for (int i = 0; i < N && kind == MED_UNARY_log; i++) x[i] = (float)exp((i - N / 2) * 0.04);
             x[0] = NAN;
-            med_node node = {.id = MED_OP_unary, .op = med_ops[MED_OP_unary], .attr = &attr};
+            med_node node = med_node_alone(MED_OP_unary, 1, &attr);
             med_view view = {.f32 = x, .shape = med_shape_1(N)};
             med_call call = {.node = &node, .n_in = 1, .in[0] = view, .out = {.f32 = y, .shape = med_shape_1(N)}};
             med_backend_cpu()->kernel[MED_OP_unary](&call);
