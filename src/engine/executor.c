@@ -90,9 +90,11 @@ static double now(void) {
 static void execute_call(med_plan *p, int id, part of) {
     const med_node *n = med_node_of(p->graph, (med_val){id});
     med_call c = {.node = n, .n_in = n->n_in, .out = view_of(p, (med_val){id}, of), .stats = view_of(p, n->pro.stats, of),
-                  .scale = view_of(p, n->pro.scale, of), .gain = view_of(p, n->gain, of), .residual = view_of(p, n->residual, of), .side = view_of(p, n->side, of),
-                  .kept_is_made = p->frozen_is_done};
-    if (p->kept[id].n_bytes) c.kept = (float *)(p->persistent + p->kept[id].offset);
+                  .scale = view_of(p, n->pro.scale, of), .gain = view_of(p, n->gain, of), .residual = view_of(p, n->residual, of), .side = view_of(p, n->side, of)};
+    if (p->kept[id].n_bytes) {
+        c.kept = (float *)(p->persistent + p->kept[id].offset);
+        c.kept_is_made = p->frozen_is_done;
+    }
     for (int i = 0; i < n->n_in; i++) c.in[i] = view_of(p, n->in[i], of);
     if (c.side.data && c.side.shape.rank == 3) c.side_eps = ((const med_norm_attr *)med_node_of(p->graph, n->side)->attr)->eps;
     double start = p->is_profiled ? now() : 0;

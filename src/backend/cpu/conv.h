@@ -133,8 +133,10 @@ void ISA(conv_direct_run)(const conv_job *job);
 int ISA(conv_winograd_fits)(const conv_job *job);
 void ISA(conv_winograd_run)(const conv_job *job);
 size_t ISA(conv_winograd_kept_floats)(const conv_job *job);
-/* conv2d with a gain or a folded norm, by conv_run of one sample after the other. */
-void ISA(conv_scaled_run)(const conv_job *job);
+/* conv2d as its call has it, without a gain and what is folded into weights. */
+conv_job ISA(conv_job_of)(const med_call *call);
+/* conv2d with those, by conv_run of one sample after the other. */
+void ISA(conv_scaled_run)(const med_call *call);
 int ISA(conv_product_fits)(const conv_job *job);
 void ISA(conv_product_run)(const conv_job *job);
 int ISA(conv_strassen_fits)(const conv_job *job);

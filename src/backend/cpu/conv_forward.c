@@ -3,7 +3,7 @@
 #include "engine/switches.h"
 
 /* What follows from shapes. */
-static conv_job job_of(med_conv_attr a, med_shape x, med_shape y) {
+static conv_job shaped_job(med_conv_attr a, med_shape x, med_shape y) {
     int inputs = (int)x.dim[1], outputs = (int)y.dim[1], taps = a.kernel * a.kernel;
     med_assert(taps <= MAX_TAPS);
     conv_job job = {
@@ -16,8 +16,8 @@ static conv_job job_of(med_conv_attr a, med_shape x, med_shape y) {
     return job;
 }
 
-void ISA(conv2d)(const med_call *call) {
-    conv_job job = job_of(*(const med_conv_attr *)call->node->attr, call->in[0].shape, call->out.shape);
+conv_job ISA(conv_job_of)(const med_call *call) {
+    conv_job job = shaped_job(*(const med_conv_attr *)call->node->attr, call->in[0].shape, call->out.shape);
     job.call = call;
     job.x = call->in[0].f32;
     job.w = call->in[1].f32;
@@ -27,13 +27,22 @@ void ISA(conv2d)(const med_call *call) {
     job.side = call->side;
     job.eps = call->side_eps;
     job.kept = call->kept;
-    job.kept_is_made = call->kept && call->kept_is_made;
-    (call->gain.data || call->node->pro.is_folded ? ISA(conv_scaled_run) : ISA(conv_run))(&job);
+    job.kept_is_made = call->kept_is_made;
+    return job;
+}
+
+void ISA(conv2d)(const med_call *call) {
+    if (call->gain.data || call->node->pro.is_folded) {
+        ISA(conv_scaled_run)(call);
+    } else {
+        conv_job job = ISA(conv_job_of)(call);
+        ISA(conv_run)(&job);
+    }
 }
 
 /* Of Winograd's weights. */
 size_t ISA(conv2d_kept_floats)(const med_graph *g, const med_node *n) {
-    conv_job job = job_of(*(const med_conv_attr *)n->attr, med_val_shape(g, n->in[0]), n->shape);
+    conv_job job = shaped_job(*(const med_conv_attr *)n->attr, med_val_shape(g, n->in[0]), n->shape);
     bool is_plain = n->gain.id < 0 && !n->pro.is_folded && med_switch_is_on(MED_SWITCH_WINOGRAD);
     return is_plain && ISA(conv_winograd_fits)(&job) ? ISA(conv_winograd_kept_floats)(&job) : 0;
 }

@@ -6,57 +6,54 @@
 #include "backend/cpu/conv.h"
 
 typedef struct scaling {
-    const conv_job *job;
-    const float *stats, *gain; /* [inputs][2], [outputs] of the sample, or NULL */
-    float *w, *bias;           /* [outputs][inputs][taps], [outputs] */
+    const med_call *call; /* of one sample */
+    int taps;
+    float *w, *bias;      /* [outputs][inputs][taps], [outputs] */
 } scaling;
 
 static void output_task(void *context, int o) {
     const scaling *s = context;
-    const conv_job *job = s->job;
-    int taps = job->g.kh * job->g.kw;
-    float gain = s->gain ? s->gain[o] : 1, *to = s->w + (int64_t)o * job->g.channels * taps;
-    const float *from = job->w + (int64_t)o * job->g.channels * taps;
+    const med_call *call = s->call;
+    int inputs = (int)call->in[0].shape.dim[1];
+    const float *stats = call->node->pro.is_folded ? call->stats.f32 : NULL, *from = call->in[1].f32 + (int64_t)o * inputs * s->taps;
+    float gain = call->gain.data ? call->gain.f32[o] : 1, *to = s->w + (int64_t)o * inputs * s->taps;
     double shift = 0;
-    for (int i = 0; i < job->g.channels; i++, from += taps, to += taps) {
-        float factor = gain * (s->stats ? s->stats[2 * i + 1] : 1), sum = 0;
-        for (int t = 0; t < taps; t++) {
+    for (int i = 0; i < inputs; i++, from += s->taps, to += s->taps) {
+        float factor = gain * (stats ? stats[2 * i + 1] : 1), sum = 0;
+        for (int t = 0; t < s->taps; t++) {
             to[t] = from[t] * factor;
             sum += to[t];
         }
-        if (s->stats) shift += (double)sum * (double)s->stats[2 * i];
+        if (stats) shift += (double)sum * (double)stats[2 * i];
     }
-    s->bias[o] = (float)((job->bias ? (double)job->bias[o] * (double)gain : 0) - shift);
+    s->bias[o] = (float)((call->n_in > 2 ? (double)call->in[2].f32[o] * (double)gain : 0) - shift);
 }
 
-/* The call and the job of one sample of them. */
-static void cut_sample(const conv_job *job, int sample, med_call *call, conv_job *one) {
-    int64_t channels = job->g.channels, outputs = job->outputs;
-    *call = *job->call;
-    if (call->stats.data) call->stats.f32 += 2 * sample * channels;
-    if (call->scale.data) call->scale.f32 += sample * channels;
-    *one = *job;
-    one->call = call;
-    one->n = 1;
-    one->x += sample * channels * job->g.h * job->g.w;
-    one->y += sample * job->y_sample;
-    if (one->residual) one->residual += sample * job->y_sample;
-    if (one->side.data) one->side.f32 += sample * outputs * (job->side.shape.rank == 3 ? 2 : 1);
+static med_view sample_of(med_view all, int sample) {
+    if (!all.data) return all;
+    all.shape.dim[0] = 1;
+    all.f32 += sample * med_shape_count(all.shape);
+    return all;
 }
 
-void ISA(conv_scaled_run)(const conv_job *job) {
-    const med_call *all = job->call;
-    size_t n_weights = (size_t)job->outputs * (size_t)(job->g.channels * job->g.kh * job->g.kw);
-    float *w = med_scratch(SCRATCH_PADDED, (n_weights + (size_t)job->outputs) * sizeof *w);
-    for (int sample = 0; sample < job->n; sample++) {
-        med_call call;
-        conv_job one;
-        cut_sample(job, sample, &call, &one);
-        scaling s = {.job = job, .stats = all->node->pro.is_folded ? call.stats.f32 : NULL,
-                     .gain = all->gain.data ? all->gain.f32 + (int64_t)sample * job->outputs : NULL, .w = w, .bias = w + n_weights};
-        med_parallel(job->outputs, output_task, &s);
-        one.w = w;
-        one.bias = s.bias;
-        ISA(conv_run)(&one);
+void ISA(conv_scaled_run)(const med_call *call) {
+    med_shape weights = call->in[1].shape;
+    size_t n_weights = (size_t)med_shape_count(weights), n_outputs = (size_t)weights.dim[0];
+    float *w = med_scratch(SCRATCH_PADDED, (n_weights + n_outputs) * sizeof *w), *bias = w + n_weights;
+    for (int k = 0; k < call->out.shape.dim[0]; k++) {
+        med_call one = *call;
+        one.in[0] = sample_of(call->in[0], k);
+        one.stats = sample_of(call->stats, k);
+        one.scale = sample_of(call->scale, k);
+        one.gain = sample_of(call->gain, k);
+        one.residual = sample_of(call->residual, k);
+        one.out = sample_of(call->out, k);
+        one.side = sample_of(call->side, k);
+        scaling s = {&one, (int)(weights.dim[2] * weights.dim[3]), w, bias};
+        med_parallel((int)n_outputs, output_task, &s);
+        conv_job job = ISA(conv_job_of)(&one);
+        job.w = w;
+        job.bias = bias;
+        ISA(conv_run)(&job);
     }
 }
