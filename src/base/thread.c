@@ -95,10 +95,12 @@ static int range_begin(int range) { return (int)((int64_t)range * job.n_tasks / 
 static void run_tasks(int own) {
     is_inside_task = true;
     for (int k = 0; k < job.n_ranges; k++) {
-        int range = (own + k) % job.n_ranges, begin = range_begin(range), end = range_begin(range + 1);
-        while (atomic_load_explicit(&job.range[range].n_taken, memory_order_relaxed) < (uint32_t)(end - begin)) {
-            uint32_t i = atomic_fetch_add_explicit(&job.range[range].n_taken, 1, memory_order_relaxed);
-            if (i < (uint32_t)(end - begin)) job.body(job.context, begin + (int)i);
+        int range = (own + k) % job.n_ranges, begin = range_begin(range);
+        uint32_t n = (uint32_t)(range_begin(range + 1) - begin);
+        _Atomic uint32_t *n_taken = &job.range[range].n_taken;
+        while (atomic_load_explicit(n_taken, memory_order_relaxed) < n) { /* looked at first: writing takes the line from the others */
+            uint32_t i = atomic_fetch_add_explicit(n_taken, 1, memory_order_relaxed);
+            if (i < n) job.body(job.context, begin + (int)i);
         }
     }
     is_inside_task = false;
