@@ -4,7 +4,8 @@
 
 Per slice of the paper's networks, random weights. MMHVAE: us -> 4, us -> 1, three MR -> 4, and us and all seven subsets of the
 MR -> 4; a training step of three passes (N = 2: PyTorch needs 2.4 GB a slice), without them by --case training. The others: all
-images of us, M2DN by 18 steps. PyTorch runs eager, in bfloat16 autocast and compiled; a ratio is against its best, another against its best in float32.
+images of us, M2DN by 18 steps. PyTorch runs eager, in bfloat16 autocast and compiled; a ratio is against its best, another
+against its best in float32.
 """
 import argparse
 import copy
