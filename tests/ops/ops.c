@@ -4,20 +4,13 @@
  *     writes nothing outside its output, works in place where it may, and gives the same bits with 1 and 2 threads;
  *   - the fused f32 plan agrees with the unfused reference plan. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 #include "base/random.h"
 #include "base/thread.h"
 #include "engine/backend.h"
 #include "engine/plan.h"
 #include "engine/rewrite.h"
-#include "engine/switches.h"
+#include "turn.h"
 
 enum { MAX_INPUTS = 4, GUARD = 64 };
 typedef med_val build_fn(med_graph *g, const med_val *in);
@@ -282,13 +275,9 @@ static void check_plans(const op_case *c, bool with_gradients) {
     free_built(&wide), free_built(&narrow);
 }
 
-static void turn_rules(const char *state) {
-    static const char *const rules[] = {"squeezes", "folds"};
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        char pair[32];
-        snprintf(pair, sizeof pair, "plan.%s=%s", rules[i], state);
-        if (med_switch_set(pair) != MED_OK) fail_msg("%s", med_message());
-    }
+static void turn_rules(bool on) {
+    turn("squeezes", on);
+    turn("folds", on);
 }
 
 static void test_case(void **state) {
@@ -299,10 +288,10 @@ static void test_case(void **state) {
     check_kernels(c, false, true);
     check_plans(c, true);
     check_plans(c, false); /* more is fused where no gradient needs what lies between */
-    turn_rules("on");
+    turn_rules(true);
     check_plans(c, true);
     check_plans(c, false);
-    turn_rules("off");
+    turn_rules(false);
 }
 
 int main(void) {

@@ -5,8 +5,8 @@
 
 #include "base/random.h"
 #include "base/thread.h"
-#include "engine/switches.h"
 #include "model/trainer.h"
+#include "turn.h"
 
 enum { SIZE = 8, PLANE = SIZE * SIZE, N_MAX = 5, N_MODS = 2 };
 
@@ -166,13 +166,9 @@ static void the_average_follows_its_formula(void **state) {
     med_trainer_free(t);
 }
 
-static size_t activation_bytes(const char *state) {
-    static const char *const switches[] = {"prologues", "recompute"};
-    for (int i = 0; i < 2; i++) {
-        char pair[32];
-        snprintf(pair, sizeof pair, "plan.%s=%s", switches[i], state);
-        assert_ok(med_switch_set(pair));
-    }
+static size_t activation_bytes(bool is_on) {
+    turn("prologues", is_on);
+    turn("recompute", is_on);
     med_trainer *t = create((med_trainer_options){0});
     med_step_input in = input(0, 2);
     size_t parameters, activations;
@@ -185,7 +181,7 @@ static size_t activation_bytes(const char *state) {
 /* Norms, activations and scales are not kept for the way back: kernels compute them anew while they read, or just before. */
 static void cheap_nodes_are_recomputed(void **state) {
     (void)state;
-    size_t kept = activation_bytes("off"), recomputed = activation_bytes("on");
+    size_t kept = activation_bytes(false), recomputed = activation_bytes(true);
     if (!(recomputed < kept)) fail_msg("%zu bytes with, %zu without", recomputed, kept);
 }
 

@@ -1,7 +1,7 @@
 /* Kernels of convolutions and their gradients against their reference loops: every way in which they are computed, odd sizes, prologues,
  * statistics on the side. */
-#include "engine/switches.h"
 #include "kernel_case.h"
+#include "turn.h"
 
 static const med_conv_attr convs[] = {
     {1, 1, 0, MED_PAD_ZERO}, {3, 1, 1, MED_PAD_ZERO}, {3, 2, 1, MED_PAD_ZERO}, {3, 1, 1, MED_PAD_REFLECT}, {7, 1, 3, MED_PAD_REFLECT},
@@ -108,10 +108,10 @@ static void strassen_can_be_turned_off(void **state) {
     float *on = malloc(COUNT * sizeof *on), *off = malloc(COUNT * sizeof *off);
     p.call.out.f32 = on;
     med_backend_cpu()->kernel[MED_OP_conv2d](&p.call);
-    assert_ok(med_switch_set("plan.strassen=off"));
+    turn("strassen", false);
     p.call.out.f32 = off;
     med_backend_cpu()->kernel[MED_OP_conv2d](&p.call);
-    assert_ok(med_switch_set("plan.strassen=on"));
+    turn("strassen", true);
     assert_memory_not_equal(on, off, COUNT * sizeof *on);
     check_close(on, off, COUNT, 3e-6, p.what);
     free(on);

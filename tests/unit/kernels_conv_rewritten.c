@@ -1,7 +1,7 @@
 /* Convolutions as rewrites make them: with factors and a residual of the output, with the norm in front folded into weights, with
  * weights transformed once, of the mean alone. */
-#include "engine/switches.h"
 #include "kernel_case.h"
+#include "turn.h"
 
 static const med_conv_attr three = {3, 1, 1, MED_PAD_ZERO};
 
@@ -160,9 +160,9 @@ static void nothing_else_is_kept(void **state) {
         for (size_t i = 0; backend && i < sizeof cases / sizeof *cases; i++) assert_int_equal(kept_floats(backend, &cases[i]), 0);
     }
     kernel_case plain = case_of(fits, 0, 0, MED_UNARY_none);
-    assert_ok(med_switch_set("plan.winograd=off"));
+    turn("winograd", false);
     assert_int_equal(kept_floats(med_backend_cpu(), &plain), 0);
-    assert_ok(med_switch_set("plan.winograd=on"));
+    turn("winograd", true);
     assert_int_not_equal(kept_floats(med_backend_cpu(), &plain), 0);
 }
 

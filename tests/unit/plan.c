@@ -1,16 +1,9 @@
 /* plan.c: planning and running: memory by liveness, frozen values, errors that are reported once and by name. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 #include "base/thread.h"
 #include "engine/plan.h"
-#include "engine/switches.h"
+#include "turn.h"
 
 enum { SIDE = 64, COUNT = SIDE * SIDE };
 
@@ -145,10 +138,6 @@ static size_t run_samples(int n, int first, int64_t big_plane, float *y) {
     return n_bytes;
 }
 
-static void must_switch(const char *pair) {
-    if (med_switch_set(pair) != MED_OK) fail_msg("%s", med_message());
-}
-
 static void check_samples(void) {
     static float together[SAMPLES * SAMPLE], alone[SAMPLE];
     static const int64_t big_planes[] = {0, 1, EDGE *EDGE / 4 + 1, EDGE *EDGE + 1};
@@ -171,12 +160,9 @@ static void samples_have_the_bits_that_they_have_alone(void **state) {
     static const char *const rules[] = {"points", "squeezes", "folds"};
     check_samples();
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        char pair[32];
-        snprintf(pair, sizeof pair, "plan.%s=on", rules[i]);
-        must_switch(pair);
+        turn(rules[i], true);
         check_samples();
-        snprintf(pair, sizeof pair, "plan.%s=off", rules[i]);
-        must_switch(pair);
+        turn(rules[i], false);
     }
 }
 
@@ -208,9 +194,9 @@ static void weights_that_never_change_are_transformed_once(void **state) {
     enum { POINTS = 36 };
     static float every[2][SAMPLE], once[2][SAMPLE], trained[2][SAMPLE];
     size_t n_every = run_with_other_weights(true, every[0], every[1]);
-    must_switch("plan.points=on");
+    turn("points", true);
     size_t n_once = run_with_other_weights(true, once[0], once[1]), n_trained = run_with_other_weights(false, trained[0], trained[1]);
-    must_switch("plan.points=off");
+    turn("points", false);
     assert_true(n_once >= n_every + POINTS * CHANNELS * CHANNELS * sizeof(float));
     assert_memory_equal(once[0], every[0], sizeof once[0]);
     assert_memory_equal(once[1], once[0], sizeof once[0]);
@@ -224,11 +210,9 @@ static void weights_that_never_change_are_transformed_once(void **state) {
 enum { MAX_HEADS = 5, HEAD = EDGE * EDGE };
 
 /* Some images of one trunk; every second one is wanted with what it is made from. */
-static size_t run_heads(int n_heads, int n_threads, int n_threads_later, const char *is_on, bool is_frozen, float *y) {
+static size_t run_heads(int n_heads, int n_threads, int n_threads_later, bool is_on, bool is_frozen, float *y) {
     fill_leaves();
-    char pair[32];
-    snprintf(pair, sizeof pair, "plan.branches=%s", is_on);
-    assert_int_equal(med_switch_set(pair), MED_OK);
+    turn("branches", is_on);
     med_threads_set(n_threads);
     const med_conv_attr same = {3, 1, 1, MED_PAD_ZERO};
     med_graph *g = med_graph_create();
@@ -261,16 +245,16 @@ static void branches_keep_every_bit(void **state) {
     static float together[MAX_HEADS * HEAD], apart[MAX_HEADS * HEAD];
     static const int threads[][2] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {2, 1}, {2, 4}, {4, 2}, {8, 8}};
     for (int n = 1; n <= MAX_HEADS; n++) {
-        size_t n_bytes = run_heads(n, 2, 2, "off", true, apart);
+        size_t n_bytes = run_heads(n, 2, 2, false, true, apart);
         for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
-            size_t n_more = run_heads(n, threads[t][0], threads[t][1], "on", true, together);
+            size_t n_more = run_heads(n, threads[t][0], threads[t][1], true, true, together);
             assert_memory_equal(apart, together, (size_t)(n * HEAD) * sizeof(float));
             bool has_branches = threads[t][0] > 1 && n >= 2 * threads[t][0]; /* every second head is two outputs */
             if (has_branches) assert_true(n_more > n_bytes);
         }
-        assert_true(run_heads(n, 2, 2, "on", false, together) == n_bytes); /* not while training */
+        assert_true(run_heads(n, 2, 2, true, false, together) == n_bytes); /* not while training */
     }
-    assert_int_equal(med_switch_set("plan.branches=on"), MED_OK);
+    turn("branches", true);
 }
 
 /* ---- values for a sink ---- */
@@ -359,7 +343,7 @@ static void cheap_values_are_computed_again(void **state) {
     in[3] = 1;
     for (int i = 0; i < SQUARE; i++) params[i] = (float)(i % 11 - 5) / 64;
     for (int is_on = 0; is_on < 2; is_on++) {
-        assert_int_equal(med_switch_set(is_on ? "plan.recompute=on" : "plan.recompute=off"), MED_OK);
+        turn("recompute", is_on);
         med_graph *g = med_graph_create();
         med_val w = med_param(g, "w", med_shape_2(WIDE, WIDE)), x = med_input(g, "x", med_shape_2(ROWS, WIDE)), v = x, dw;
         for (int i = 0; i < DEPTH; i++) v = med_silu(g, med_matmul(g, v, w, 0, 0));

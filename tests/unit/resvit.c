@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "engine/plan.h"
-#include "engine/switches.h"
 #include "model/trainer.h"
+#include "turn.h"
 
 enum { SIDE = 32, N = 2, PLANE = SIDE * SIDE };
 
@@ -196,7 +196,7 @@ static void a_loss_that_is_not_finite_changes_nothing(void **state) {
  * named, and nothing that comes after it is updated. */
 static void a_gradient_that_is_not_finite_ends_the_updates(void **state) {
     (void)state;
-    assert_ok(med_switch_set("plan.winograd=off")); /* whose transforms overflow first */
+    turn("winograd", false); /* whose transforms overflow first */
     med_net n = small_net();
     assert_ok(med_net_set(&n, "w_pix=1e6"));
     for (int is_at_once = 0; is_at_once < 2; is_at_once++) {
@@ -223,7 +223,7 @@ static void a_gradient_that_is_not_finite_ends_the_updates(void **state) {
         med_trainer_free(t);
         med_trainer_free(same);
     }
-    assert_ok(med_switch_set("plan.winograd=on"));
+    turn("winograd", true);
 }
 
 int main(void) {

@@ -1,22 +1,11 @@
 /* switches.c: the tiny network's images with each rewrite turned are those of the usual ones. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 #include "engine/plan.h"
-#include "engine/switches.h"
 #include "model/mmhvae_graph.h"
+#include "turn.h"
 
 enum { SIDE = 32, COUNT = SIDE * SIDE };
-
-static void must(med_status status) {
-    if (status != MED_OK) fail_msg("%s", med_message());
-}
 
 /* The second and the third modality from the first at temperature 0, each by a pass of its own; returns the number of
  * kernel calls. */
@@ -33,13 +22,13 @@ static int synthesise(const med_mmhvae_config *c, const med_weights *w, float *i
         med_output(g, pass[k].out[1 + k]);
     }
     med_plan *p;
-    must(med_plan_create(g, (med_plan_options){.is_frozen = true}, &p));
+    assert_ok(med_plan_create(g, (med_plan_options){.is_frozen = true}, &p));
     for (int i = 0; i < med_graph_n_params(g); i++) {
         med_val v = med_graph_param(g, i);
         med_plan_bind(p, v, med_weights_find(w, med_val_name(g, v))->data);
     }
     med_plan_bind(p, f.x[0], x);
-    must(med_plan_run(p));
+    assert_ok(med_plan_run(p));
     for (int k = 0; k < 2; k++) med_plan_read(p, pass[k].out[1 + k], image + k * COUNT);
     int n = med_plan_n_calls(p);
     med_plan_free(p);
@@ -57,17 +46,14 @@ static void every_rewrite_keeps_the_images(void **state) {
     med_mmhvae_config c;
     med_weights *w;
     float with[2 * COUNT], without[2 * COUNT];
-    must(med_mmhvae_preset("tiny", &c));
+    assert_ok(med_mmhvae_preset("tiny", &c));
     c.height = c.width = SIDE;
-    must(med_mmhvae_init(&c, 3, &w));
+    assert_ok(med_mmhvae_init(&c, 3, &w));
     int n = synthesise(&c, w, with);
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        char pair[32];
-        snprintf(pair, sizeof pair, "plan.%s=%s", rows[r].name, rows[r].is_off_first ? "on" : "off");
-        must(med_switch_set(pair));
+        turn(rows[r].name, rows[r].is_off_first);
         int n_turned = synthesise(&c, w, without);
-        snprintf(pair, sizeof pair, "plan.%s=%s", rows[r].name, rows[r].is_off_first ? "off" : "on");
-        must(med_switch_set(pair));
+        turn(rows[r].name, !rows[r].is_off_first);
         assert_true(rows[r].saves_calls ? n_turned > n : n_turned == n);
         for (int i = 0; i < 2 * COUNT; i++) /* rounding that instance norm amplifies at temperature 0: as golden/mmhvae-paper */
             if (!(fabsf(with[i] - without[i]) < 5e-4F)) fail_msg("%s: pixel %d is %g as usual, %g when it is turned", rows[r].name, i, (double)with[i], (double)without[i]);

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/thread.h"
-#include "engine/switches.h"
 #include "task/synth.h"
+#include "turn.h"
 
 static char *folder, *path;
 static med_synth_model *model;
@@ -78,19 +78,17 @@ static void slices_do_not_know_each_other(void **state) {
     med_threads_set(0);
     assert_equal_slice(all, 0, some, 0);
     assert_equal_slice(all, 1, some, 1);
-    static const struct { int n_threads; const char *groups; bool slice_by_slice; } ways[] = {
-        {1, "on", false}, {2, "on", false}, {3, "on", false}, {20, "on", false}, {2, "off", false}, {2, "on", true}};
+    static const struct { int n_threads; bool groups, slice_by_slice; } ways[] = {
+        {1, true, false}, {2, true, false}, {3, true, false}, {20, true, false}, {2, false, false}, {2, true, true}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        char groups[32];
-        snprintf(groups, sizeof groups, "plan.groups=%s", ways[i].groups);
-        assert_ok(med_switch_set(groups));
+        turn("groups", ways[i].groups);
         med_threads_set(ways[i].n_threads);
         o.slice_by_slice = ways[i].slice_by_slice;
         med_volume *same = run(a, NULL, o, NULL);
         assert_memory_equal(same->voxel, all->voxel, med_grid_count(a->grid) * sizeof(float));
         med_volume_free(same);
     }
-    assert_ok(med_switch_set("plan.groups=on"));
+    turn("groups", true);
     o.slice_by_slice = false;
     med_threads_set(0);
     o.seed = 6;
